@@ -1,0 +1,191 @@
+"""Proximal policy optimisation (Schulman et al. 2017): pure functions and the learner that applies them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from agents.networks import ActorCritic
+from rollouts.errors import InputError
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """The settings shared by train-procgen (Cobbe et al. 2020), CleanRL and Hilton et al. 2020."""
+
+    num_envs: int = 64
+    rollout_steps: int = 256
+    minibatches: int = 8
+    epochs: int = 3
+    learning_rate: float = 5e-4
+    adam_eps: float = 1e-5
+    gamma: float = 0.999
+    gae_lambda: float = 0.95
+    clip: float = 0.2
+    entropy_coef: float = 0.01
+    value_coef: float = 0.5
+    max_grad_norm: float = 0.5
+    slice_size: int = 256
+    """Frames that pass through the network at once; gradients of a minibatch's slices are added up."""
+
+    def __post_init__(self) -> None:
+        for name in ("num_envs", "rollout_steps", "minibatches", "epochs", "slice_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.batch_size % self.minibatches:
+            raise InputError(
+                f"{self.num_envs} environments x {self.rollout_steps} steps do not divide into {self.minibatches} minibatches."
+            )
+
+    @property
+    def batch_size(self) -> int:
+        """Transitions of one rollout."""
+        return self.num_envs * self.rollout_steps
+
+
+@dataclass
+class Rollout:
+    """`rollout_steps` transitions of `num_envs` environments; time is the first axis of every array.
+
+    `first[t]` says that `frames[t]` begins an episode; `rewards[t]` follows `actions[t]`; `last_first` and
+    `last_value` belong to the frame after the last.
+    """
+
+    frames: Tensor
+    actions: Tensor
+    log_probs: Tensor
+    values: Tensor
+    rewards: Tensor
+    first: Tensor
+    last_value: Tensor
+    last_first: Tensor
+
+
+def advantages(rollout: Rollout, gamma: float, gae_lambda: float) -> Tensor:
+    """Generalised advantage estimates (time, envs) (Schulman et al. 2016, equation 16), cut at episode ends."""
+    next_values = torch.cat([rollout.values[1:], rollout.last_value[None]])
+    going_on = 1 - torch.cat([rollout.first[1:], rollout.last_first[None]]).float()
+    deltas = rollout.rewards + gamma * next_values * going_on - rollout.values
+    result = torch.empty_like(deltas)
+    running = torch.zeros_like(rollout.last_value)
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + gamma * gae_lambda * going_on[t] * running
+        result[t] = running
+    return result
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Sums over a slice of a minibatch (not means), so that slices add up."""
+
+    policy: Tensor
+    value: Tensor
+    entropy: Tensor
+    approx_kl: Tensor
+    clip_fraction: Tensor
+
+
+def losses(
+    logits: Tensor, values: Tensor, actions: Tensor, old_log_probs: Tensor, old_values: Tensor, advantage: Tensor,
+    returns: Tensor, clip: float,
+) -> Losses:  # fmt: skip
+    """Clipped surrogate (Schulman et al. 2017, equation 7) and clipped value loss, arrays (batch, ...).
+
+    `approx_kl` is (r - 1) - log r (Schulman's blog, "Approximating KL divergence"), r the probability ratio.
+    """
+    all_log_probs = torch.log_softmax(logits, dim=-1)
+    log_ratio = all_log_probs.gather(-1, actions[:, None]).squeeze(-1) - old_log_probs
+    ratio = log_ratio.exp()
+    policy = -torch.min(advantage * ratio, advantage * ratio.clamp(1 - clip, 1 + clip)).sum()
+    clipped_values = old_values + (values - old_values).clamp(-clip, clip)
+    value = 0.5 * torch.max((values - returns).square(), (clipped_values - returns).square()).sum()
+    entropy = -(all_log_probs.exp() * all_log_probs).sum()
+    with torch.no_grad():
+        approx_kl = (ratio - 1 - log_ratio).sum()
+        clip_fraction = ((ratio - 1).abs() > clip).float().sum()
+    return Losses(policy, value, entropy, approx_kl, clip_fraction)
+
+
+class RewardNormaliser:
+    """Divides rewards by the standard deviation of the running discounted return, clipped to [-10, 10].
+
+    The discount is PPO's own gamma. Mean and variance are updated batch by batch (Chan et al. 1979).
+    """
+
+    def __init__(self, num_envs: int, gamma: float) -> None:
+        self.gamma = gamma
+        self.returns: NDArray[np.float64] = np.zeros(num_envs)
+        self.mean, self.variance, self.count = 0.0, 1.0, 1e-4
+
+    def __call__(self, rewards: NDArray[np.float32], first: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Rewards (envs,) and whether the frame that came with them begins an episode (envs,)."""
+        self.returns = self.returns * self.gamma + rewards
+        mean, variance, count = self.returns.mean(), self.returns.var(), len(rewards)
+        total = self.count + count
+        delta = mean - self.mean
+        spread = self.variance * self.count + variance * count + delta**2 * self.count * count / total
+        self.mean, self.variance, self.count = self.mean + delta * count / total, spread / total, total
+        self.returns[first] = 0
+        scaled: NDArray[np.float32] = np.clip(rewards / np.sqrt(self.variance + 1e-8), -10, 10).astype(np.float32)
+        return scaled
+
+
+class Learner:
+    """A network, its optimiser and the update that one rollout makes."""
+
+    def __init__(self, network: ActorCritic, config: PPOConfig, autocast: bool = False) -> None:
+        self.network = network.to(memory_format=torch.channels_last)
+        self.config = config
+        self.autocast = autocast
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=config.adam_eps)
+
+    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, actions) and values (batch,), float32; the inside is bfloat16 where `autocast` is on."""
+        with torch.autocast(frames.device.type, torch.bfloat16, enabled=self.autocast):
+            logits, values = self.network(frames)
+        return logits.float(), values.float()
+
+    @torch.no_grad()
+    def act(self, frames: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Sampled actions, their log probabilities and the values, each (batch,)."""
+        logits, values = self.forward(frames)
+        log_probs = torch.log_softmax(logits, dim=-1)
+        actions = torch.multinomial(log_probs.exp(), 1, generator=generator)
+        return actions.squeeze(-1), log_probs.gather(-1, actions).squeeze(-1), values
+
+    def update(self, rollout: Rollout, generator: torch.Generator) -> dict[str, float]:
+        """Several epochs of minibatches over the rollout; returns the means of what `docs/metrics.md` explains."""
+        config = self.config
+        advantage = advantages(rollout, config.gamma, config.gae_lambda)
+        returns = (advantage + rollout.values).flatten()
+        frames = rollout.frames.flatten(0, 1)
+        columns = [c.flatten() for c in (rollout.actions, rollout.log_probs, rollout.values, advantage)]
+        sums = torch.zeros(6)
+        size = config.batch_size // config.minibatches
+        for _ in range(config.epochs):
+            order = torch.randperm(config.batch_size, generator=generator)
+            for minibatch in order.split(size):
+                chosen_advantage = columns[3][minibatch]
+                mean, std = chosen_advantage.mean(), chosen_advantage.std(correction=0)
+                self.optimiser.zero_grad(set_to_none=True)
+                for part in minibatch.split(config.slice_size):
+                    logits, values = self.forward(frames[part])
+                    loss = losses(
+                        logits, values, columns[0][part], columns[1][part], columns[2][part],
+                        (columns[3][part] - mean) / (std + 1e-8), returns[part], config.clip,
+                    )  # fmt: skip
+                    total = loss.policy - config.entropy_coef * loss.entropy + config.value_coef * loss.value
+                    (total / size).backward()
+                    parts = (loss.policy, loss.value, loss.entropy, loss.approx_kl, loss.clip_fraction)
+                    sums[:5] += torch.stack([p.detach() for p in parts])
+                norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
+                if not torch.isfinite(norm):
+                    raise FloatingPointError("The gradient is not finite; training stops at the last checkpoint.")
+                sums[5] += norm * size
+                self.optimiser.step()
+        means = (sums / (config.epochs * config.batch_size)).tolist()
+        names = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "gradient_norm")
+        unexplained = (returns - columns[2]).var() / returns.var().clamp_min(1e-12)
+        return dict(zip(names, means, strict=True)) | {"explained_variance": 1 - unexplained.item()}

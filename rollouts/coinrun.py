@@ -1,0 +1,110 @@
+"""Building CoinRun environments: level ranges, options, actions."""
+
+import contextlib
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rollouts.errors import InputError
+
+with contextlib.redirect_stderr(io.StringIO()):  # gym greets every importer with a notice
+    import procgen
+    from procgen import ProcgenGym3Env
+
+FIRST_UNSEEN_LEVEL = 2**30
+"""Levels from here on are never trained on: they are the unseen levels of every agent."""
+LAST_LEVEL = 2**31 - 1
+
+PROCGEN_ACTIONS = tuple(range(15))
+"""Every action of procgen; 9 to 14 do nothing in CoinRun."""
+NOOP = 4
+
+
+@dataclass(frozen=True)
+class EnvOptions:
+    """What a CoinRun environment is: its difficulty, its picture and its levels.
+
+    `num_levels` levels from `start_level` on; 0 levels means all that may be trained on,
+    `[0, FIRST_UNSEEN_LEVEL)`. `hard` draws textures at random and has walking enemies, `easy` does neither.
+    `paint_velocity` paints the agent's velocity as two grey squares into the top left corner.
+    Raises `InputError` for a range that is empty, negative or reaches past the last level.
+    """
+
+    distribution_mode: str = "hard"
+    paint_velocity: bool = True
+    num_levels: int = 0
+    start_level: int = 0
+
+    def __post_init__(self) -> None:
+        if self.distribution_mode not in ("hard", "easy"):
+            raise InputError(f"distribution_mode is '{self.distribution_mode}'; CoinRun has 'hard' and 'easy'.")
+        if self.num_levels < 0:
+            raise InputError(f"num_levels is {self.num_levels}; it must be positive, or 0 for all levels.")
+        if self.start_level < 0:
+            raise InputError(f"start_level is {self.start_level}; levels are numbered from 0.")
+        if self.num_levels == 0 and self.start_level != 0:
+            raise InputError(f"start_level is {self.start_level} but num_levels is 0 (all levels, which start at 0).")
+        if self.start_level + self.num_levels > LAST_LEVEL:
+            raise InputError(
+                f"Levels {self.start_level} to {self.start_level + self.num_levels - 1} reach past the last level, {LAST_LEVEL - 1}."
+            )
+
+    @property
+    def levels(self) -> tuple[int, int]:
+        """First level and the one after the last."""
+        if self.num_levels == 0:
+            return 0, FIRST_UNSEEN_LEVEL
+        return self.start_level, self.start_level + self.num_levels
+
+    def unseen(self) -> "EnvOptions":
+        """The same game on levels that nobody trains on.
+
+        Raises `InputError` when these options themselves reach into the unseen levels.
+        """
+        if self.levels[1] > FIRST_UNSEEN_LEVEL:
+            raise InputError(
+                f"Levels {self.levels[0]} to {self.levels[1] - 1} overlap the levels kept unseen, {FIRST_UNSEEN_LEVEL} and up."
+            )
+        count = LAST_LEVEL - FIRST_UNSEEN_LEVEL
+        return EnvOptions(self.distribution_mode, self.paint_velocity, count, FIRST_UNSEEN_LEVEL)
+
+    def same_picture(self, other: "EnvOptions") -> bool:
+        """Whether both draw the same kind of frame, whatever their levels."""
+        return (self.distribution_mode, self.paint_velocity) == (other.distribution_mode, other.paint_velocity)
+
+
+def make_env(num: int, options: EnvOptions, seed: int, threads: int = 1) -> ProcgenGym3Env:
+    """`num` environments stepped by `threads` threads; `seed` draws the order of levels.
+
+    gym3's interface: `observe()` gives rewards (num,), {"rgb": (num, 64, 64, 3) uint8} and whether each frame
+    is the first of an episode (num,); `act` takes procgen's action ids (num,).
+    """
+    start, end = options.levels
+    return ProcgenGym3Env(
+        num=num,
+        env_name="coinrun",
+        distribution_mode=options.distribution_mode,
+        paint_vel_info=options.paint_velocity,
+        start_level=start,
+        num_levels=end - start,
+        rand_seed=seed,
+        num_threads=threads,
+    )
+
+
+def observe(env: ProcgenGym3Env) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:
+    """Rewards (num,), frames (num, 64, 64, 3) and first-frame flags (num,), as copies that later steps leave alone."""
+    reward, observation, first = env.observe()
+    return reward.copy(), observation["rgb"].copy(), first.astype(bool)
+
+
+@cache
+def renderer_sha256() -> str:
+    """SHA-256 of the library that draws the frames: builds linked to another Qt draw other pixels."""
+    library = Path(procgen.__file__).parent / "data" / "prebuilt" / "libenv.so"
+    return hashlib.sha256(library.read_bytes()).hexdigest()
