@@ -66,7 +66,7 @@ class Rollout:
 def advantages(rollout: Rollout, gamma: float, gae_lambda: float) -> Tensor:
     """Generalised advantage estimates (time, envs) (Schulman et al. 2016, equation 16), cut at episode ends."""
     next_values = torch.cat([rollout.values[1:], rollout.last_value[None]])
-    going_on = 1 - torch.cat([rollout.first[1:], rollout.last_first[None]]).float()
+    going_on = 1 - torch.cat([rollout.first[1:], rollout.last_first[None]]).to(rollout.values.dtype)
     deltas = rollout.rewards + gamma * next_values * going_on - rollout.values
     result = torch.empty_like(deltas)
     running = torch.zeros_like(rollout.last_value)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from agents.checkpoint import Agent, CheckpointError, load_tensors, load_weights, save_agent, save_tensors, untrained_agent
+from agents.networks import NETWORKS
 from agents.play import evaluate
 from agents.ppo import Learner, PPOConfig, RewardNormaliser, Rollout
 from rollouts.coinrun import EnvOptions, make_env, observe, renderer_sha256
@@ -43,6 +44,8 @@ class TrainConfig:
     evaluation_episodes: int = 512
 
     def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise InputError(f"There is no network '{self.network}'; there are {', '.join(NETWORKS)}.")
         if self.total_steps < 1:
             raise InputError(f"total_steps is {self.total_steps}; it must be at least 1.")
         if self.precision not in ("auto", "float32", "bfloat16"):

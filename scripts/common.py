@@ -1,0 +1,168 @@
+"""What every command shares: configuration, the run's folder, progress, and errors told in one sentence."""
+
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, get_type_hints
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from rollouts.errors import InputError
+
+CONSOLE = Console(soft_wrap=True)
+Settings = TypeVar("Settings")
+
+
+def build(kind: type[Settings], values: Mapping[str, Any], where: str, **given: Any) -> Settings:
+    """A dataclass from configuration values, whole numbers accepted as 5e6; `given` fields are passed as they are.
+
+    Raises `InputError` naming the key whose value has the wrong type.
+    """
+    hints = get_type_hints(kind)
+    converted = {name: _convert(value, hints[name], f"{where}.{name}".strip(".")) for name, value in values.items()}
+    return kind(**converted, **given)
+
+
+def _convert(value: Any, kind: Any, key: str) -> Any:
+    if kind is int:
+        number = _number(value, key)
+        if number != int(number):
+            raise InputError(f"{key} is {value}; it must be a whole number.")
+        return int(number)
+    if kind is float:
+        return _number(value, key)
+    if kind is bool and not isinstance(value, bool):
+        raise InputError(f"{key} is {value!r}; it must be true or false.")
+    if kind is str:
+        return str(value)
+    return value
+
+
+def _number(value: Any, key: str) -> float:
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(value)
+        if number != number or number in (float("inf"), float("-inf")):
+            raise ValueError
+    except (TypeError, ValueError):
+        raise InputError(f"{key} is {value!r}; it must be a number.") from None
+    return number
+
+
+def differences(settings: Any, skip: tuple[str, ...] = ()) -> str:
+    """'-name+value' for each field of a dataclass that is not at its default, for the name of a run's folder."""
+    default = type(settings)()
+    changed = []
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name not in skip and value != getattr(default, field.name):
+            changed.append(f"-{field.name.replace('_', '')}{value}")
+    return "".join(changed).replace("/", "_")
+
+
+def main(task: Callable[[DictConfig], None], config_name: str, folder: Callable[[Mapping[str, Any]], str]) -> None:
+    """Run `task` under Hydra. `folder` turns the configuration into the run's folder.
+
+    Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises.
+    """
+    OmegaConf.register_new_resolver(
+        "run_folder",
+        lambda kind, *, _root_: str(Path("runs") / kind / folder(plain(_root_))),
+        replace=True,
+    )
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    conf = str(Path(__file__).parent.parent / "conf")
+    try:
+        hydra.main(version_base="1.3", config_path=conf, config_name=config_name)(task)()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
+        sys.exit(1)
+
+
+def explain(error: BaseException) -> str | None:
+    """The sentence for an error that bad input caused, or None for a defect of the program."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError):
+            return str(cause)
+        if isinstance(cause, OSError):
+            return f"{cause.filename or 'A file'}: {cause.strerror or cause}."
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return None
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The configuration without Hydra's own part, as plain dictionaries."""
+    return {str(key): OmegaConf.to_object(config[key]) if OmegaConf.is_config(config[key]) else config[key]
+            for key in config if key != "hydra"}  # fmt: skip
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """The run's folder, held by a lock that the kernel releases when the process ends, however it ends."""
+    with locked(Path(HydraConfig.get().runtime.output_dir)) as folder:
+        yield folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[Path]:
+    """Make `folder` and hold it; raises `InputError` when another process holds it or it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(f"{folder} is in use by another process.") from None
+        yield folder
+
+
+class Update(Protocol):
+    """Tells a progress display how much is done, and a word about it."""
+
+    def __call__(self, done: int, note: str = "") -> None: ...
+
+
+@contextmanager
+def track(name: str, total: int, start: int = 0) -> Iterator[Update]:
+    """A progress bar on a terminal; elsewhere a plain line every ten seconds. `start` was done before."""
+    if CONSOLE.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                   TextColumn("{task.fields[note]}"))  # fmt: skip
+        with Progress(*columns, console=CONSOLE) as progress:
+            task = progress.add_task(name, total=total, completed=start, note="")
+            yield lambda done, note="": progress.update(task, completed=done, note=note)
+        return
+    began = last = time.monotonic()
+
+    def update(done: int, note: str = "") -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= 10 and done > start:
+            last = now
+            left = (total - done) * (now - began) / (done - start)
+            print(f"{name}: {done:,} of {total:,}, {left / 60:.1f} min left{', ' + note if note else ''}", flush=True)
+
+    yield update

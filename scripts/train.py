@@ -1,0 +1,85 @@
+"""Train a PPO agent: python scripts/train.py network=compact env.num_levels=100 train.total_steps=5e6 seed=0"""
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from common import CONSOLE, build, differences, main, plain, run_folder, track
+from omegaconf import DictConfig
+
+from agents.checkpoint import load_agent, load_tensors
+from agents.logging import TrainingLog
+from agents.ppo import PPOConfig
+from agents.training import Progress, TrainConfig, train
+from rollouts.coinrun import EnvOptions
+
+
+class Stopped(Exception):
+    """The run was asked to stop and has written its state."""
+
+
+def settings(config: Mapping[str, Any]) -> TrainConfig:
+    """The training settings that a configuration means."""
+    values = {key: value for key, value in config["train"].items() if key != "ppo"} | dict(config["run"])
+    values.pop("torch_threads")
+    return build(
+        TrainConfig, values, "train", network=str(config["network"]), seed=int(config["seed"]),
+        options=build(EnvOptions, config["env"], "env"), ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"),
+    )  # fmt: skip
+
+
+def folder(config: Mapping[str, Any]) -> str:
+    """compact-hard-n100-s0, and every setting behind it that is not the default and shapes the agent."""
+    chosen = settings(config)
+    options = chosen.options
+    name = f"{chosen.network}-{options.distribution_mode}-n{options.num_levels}-s{chosen.seed}"
+    name += differences(options, skip=("distribution_mode", "num_levels")) + differences(chosen.ppo)
+    return name + ("" if chosen.precision == "auto" else f"-{chosen.precision}")
+
+
+def task(config: DictConfig) -> None:
+    chosen = settings(plain(config))
+    torch.set_num_threads(int(config.run.torch_threads) or os.cpu_count() or 1)
+    stopping = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopping
+        stopping = True
+
+    with run_folder() as run:
+        if finished(run / "agent.safetensors", chosen.total_steps):
+            CONSOLE.print(f"{run} is finished; nothing to do.")
+            return
+        signal.signal(signal.SIGTERM, stop)
+        state = run / "state.safetensors"
+        resumed_at = load_tensors(state)[1].get("steps", 0) if state.exists() else 0
+        with TrainingLog(run, resumed_at) as log, track("Training", chosen.total_steps, resumed_at) as update:
+
+            def report(progress: Progress) -> None:
+                log(progress)
+                scalars = progress.scalars
+                reward = scalars.get("episode_return", float("nan"))
+                update(progress.steps, f"{scalars['steps_per_second']:,.0f} steps/s, return {reward:.2f}")
+
+            agent = train(chosen, run, report, lambda: stopping)
+        if agent is None:
+            raise Stopped(f"Stopped; the same command goes on from {state}.")
+        CONSOLE.print(f"{run / 'agent.safetensors'}: {agent.steps:,} steps")
+        for name, found in agent.evaluation.items():
+            low, high = found["interval"]
+            CONSOLE.print(
+                f"  {name} levels: {found['completed']:.1%} of {found['episodes']} completed "
+                f"(95 % interval {low:.1%} to {high:.1%}), mean return {found['mean_return']:.2f}"
+            )
+
+
+def finished(path: Path, total_steps: int) -> bool:
+    """Whether the run's agent exists and was trained for long enough."""
+    return path.exists() and load_agent(path).steps >= total_steps
+
+
+if __name__ == "__main__":
+    main(task, "train", folder)
