@@ -4,7 +4,7 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +18,8 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
+from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
 
 CONSOLE = Console(soft_wrap=True)
@@ -59,6 +61,36 @@ def _number(value: Any, key: str) -> float:
     except (TypeError, ValueError):
         raise InputError(f"{key} is {value!r}; it must be a number.") from None
     return number
+
+
+def whole(value: Any, key: str) -> int:
+    """A whole number, however it is written; raises `InputError` naming the key otherwise."""
+    number: int = _convert(value, int, key)
+    return number
+
+
+def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
+    """Agents with names that no other weights share.
+
+    A checkpoint's path, a list of paths, or `untrained:NETWORK[:SEED]`, a fresh network that sees the same kind of
+    frames as the first checkpoint of the list (hard and painted velocity where there is none).
+    """
+    specs = [spec] if isinstance(spec, str) else list(spec)
+    if not specs:
+        raise InputError("agent is an empty list.")
+    loaded = {text: load_agent(text) for text in specs if not text.startswith("untrained:")}
+    options = next((agent.options for agent in loaded.values()), EnvOptions())
+    agents = []
+    for text in specs:
+        if text in loaded:
+            path = Path(text)
+            name = path.parent.name if path.name == "agent.safetensors" else path.stem
+            agents.append((f"{name}-{fingerprint(loaded[text])[:8]}", loaded[text]))
+        else:
+            _, network, *seed = text.split(":")
+            number = whole(seed[0] if seed else 0, "the untrained agent's seed")
+            agents.append((f"untrained-{network}-s{number}", untrained_agent(network, options, number)))
+    return agents
 
 
 def differences(settings: Any, skip: tuple[str, ...] = ()) -> str:

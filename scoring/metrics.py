@@ -1,0 +1,283 @@
+"""Scores as pure functions of attribution maps and class masks; no files, devices or configuration.
+
+Indices: frame i of environment e, sampled at time t; feature k; class c; grid cell p. alpha_ik(p) is signed
+attribution, w = |alpha|, M_ik = sum_p w_ik(p), and y_ic(p) in [0, 1] is the part of cell p that class c covers. Maps
+have the shape (frames, features, height, width). A ratio over 0 is nan: no number, which is not the same as 0.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rollouts.errors import InputError
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
+Maps = NDArray[np.floating[Any]]
+Labels = NDArray[np.integer[Any]]
+Weights = NDArray[np.float64] | NDArray[np.int64]
+
+SENSE: Mapping[str, int] = {"coin": 1, "saw": -1, "enemy": -1, "lava": -1, "crate": 0, "surface": 0}
+"""The classes of the headline with the sign the game gives them; 0: either sign, but the same one throughout."""
+
+FIXED = "surface"
+"""The class that cannot be taken out of a frame, so that the causal test does not apply to it."""
+
+OFFSET = 1e-6
+"""Added to both energies of a log-ratio, so that it stays finite where an energy is 0."""
+
+
+@dataclass(frozen=True)
+class Cutoffs:
+    """What a feature must reach to count as interpretable; below `dead`, its share of all attribution, it is dead."""
+
+    kappa: float = 0.1
+    causal: float = 0.5
+    sign: float = 0.5
+    dead: float = 0.001
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Element-wise quotient of two arrays that broadcast; nan where the denominator is 0."""
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=denominator != 0)
+
+
+def threshold(w: Maps, tau: float = 0.1) -> BoolArray:
+    """Cells (..., height, width) where w exceeds `tau` times the maximum of its map; none in a map of zeros."""
+    return np.greater(w, tau * w.max(axis=(-2, -1), keepdims=True))
+
+
+def orbay2020(covered: Iterable[BoolArray], objects: BoolArray) -> float:
+    """Orbay (2020): mean over frames and features of |B and objects| / |B|, empty B skipped; nan if all are empty.
+
+    `covered` holds B, the pixels (frames, 64, 64) under the receptive fields of the cells past the threshold, once per
+    feature; an array (features, frames, 64, 64) will do. `objects` (frames, 64, 64).
+    """
+    shares = []
+    for boxes in covered:
+        area = np.count_nonzero(boxes, axis=(1, 2))
+        hit = np.count_nonzero(boxes & objects, axis=(1, 2))
+        shares.append(hit[area > 0] / area[area > 0])
+    pooled = np.concatenate(shares)
+    return float(pooled.mean()) if pooled.size else float("nan")
+
+
+@dataclass(frozen=True)
+class Energies:
+    """All that energies, chances, permutations and bootstrap need of G_kc[i, j] = sum_p w_ik(p) y_jc(p).
+
+    With E environments of `samples` frames each, K features and C classes:
+
+    - `aligned` (K, C, E, E): sum over t of G[(e, t), (f, t)], the maps of e on the masks of f at equal sampling time;
+    - `between` (K, C, E, E): sum over i in e, j in f of G[i, j], and 0 at e = f;
+    - `within` (K, C, E, E): sum over i in e, j in f of M_ik G[j, i], the maps of f on the masks of e, weighted by mass;
+    - `signed` (K, C, E): sum over i in e and p of alpha y, and `mass` (K, E): sum over i in e of M_ik.
+
+    The methods take `weights` (..., E), how often each environment counts (once by default; a bootstrap draw has its
+    multiplicities), and return (..., K, C).
+    """
+
+    aligned: FloatArray
+    between: FloatArray
+    within: FloatArray
+    signed: FloatArray
+    mass: FloatArray
+    samples: int
+
+    @classmethod
+    def from_maps(cls, alpha: Maps, masks: Maps, environment: Labels, time: Labels) -> "Energies":
+        """From `alpha` (N, K, H, W), `masks` (N, C, H, W), `environment` (N,) and sampling `time` (N,), in any order.
+
+        Raises `InputError` unless all environments have frames at the same times.
+        """
+        order, environments = _by_environment(environment, time)
+        samples = len(order) // environments
+        features, classes = alpha.shape[1], masks.shape[1]
+        y = np.empty((classes, environments, samples, masks[0, 0].size))
+        for c in range(classes):
+            y[c] = masks[order, c].reshape(y.shape[1:])
+        y_summed = y.sum(axis=2)
+        matrices = (features, classes, environments, environments)
+        aligned, between, within = np.empty(matrices), np.empty(matrices), np.empty(matrices)
+        signed, mass = np.empty(matrices[:3]), np.empty((features, environments))
+        for k in range(features):
+            alpha_k = alpha[order, k].reshape(y.shape[1:]).astype(np.float64)
+            w = np.abs(alpha_k)
+            w_summed, frame_mass = w.sum(axis=1), w.sum(axis=2)
+            aligned[k] = w.reshape(environments, -1) @ y.reshape(classes, environments, -1).swapaxes(1, 2)
+            between[k] = w_summed @ y_summed.swapaxes(1, 2)
+            within[k] = (frame_mass[:, None, :] @ y)[:, :, 0] @ w_summed.T
+            signed[k] = np.einsum("etp,cetp->ce", alpha_k, y)
+            mass[k] = frame_mass.sum(axis=1)
+        same = np.arange(environments)
+        between[:, :, same, same] = 0
+        return cls(aligned, between, within, signed, mass, samples)
+
+    @property
+    def environments(self) -> int:
+        return self.mass.shape[1]
+
+    def share(self) -> FloatArray:
+        """Share (K,) of all attribution that each feature carries; it tells the dead ones."""
+        return ratio(self.mass.sum(axis=1), self.mass.sum())
+
+    def energy(self, weights: Weights | None = None) -> FloatArray:
+        """E = sum_i sum_p w y / sum_i sum_p w: the share of a feature's attribution that falls on the class."""
+        m = self._weights(weights)
+        return ratio(self._on_class(m), self._mass(m))
+
+    def chance_between(self, weights: Weights | None = None) -> FloatArray:
+        """E0: expectation of E when each frame's masks are those of a random frame of another environment.
+
+        The other environment is drawn in proportion to its weight, and copies of an environment are the same one. nan
+        where no other is left.
+        """
+        m = self._weights(weights)
+        others = m.sum(axis=-1, keepdims=True) - m
+        return ratio(_quadratic(ratio(m, self.samples * others), self.between, m), self._mass(m))
+
+    def chance_within(self, weights: Weights | None = None) -> FloatArray:
+        """Ew = sum_i m_ik sum_p pi_k(p) y_ic(p): expectation of E when each frame has the feature's average map pi_k.
+
+        m_ik = M_ik / sum_i M_ik is kept, so the frames in which a feature is strong stay those.
+        """
+        m = self._weights(weights)
+        return ratio(_quadratic(m, self.within, m), self._mass(m) ** 2)
+
+    def lift(self, weights: Weights | None = None) -> FloatArray:
+        """log2 of energy over chance between frames, in bits."""
+        return np.log2((self.energy(weights) + OFFSET) / (self.chance_between(weights) + OFFSET))
+
+    def localisation(self, weights: Weights | None = None) -> FloatArray:
+        """log2 of energy over chance within the frame, in bits."""
+        return np.log2((self.energy(weights) + OFFSET) / (self.chance_within(weights) + OFFSET))
+
+    def kappa(self, weights: Weights | None = None) -> FloatArray:
+        """(E - Ew) / (1 - Ew), as Cohen's (1960) kappa: 0 at chance within the frame, 1 if all falls on the class."""
+        chance = self.chance_within(weights)
+        return ratio(self.energy(weights) - chance, 1 - chance)
+
+    def sign(self, weights: Weights | None = None) -> FloatArray:
+        """sum alpha y / sum |alpha| y in [-1, 1]: whether the class counts for or against the target."""
+        m = self._weights(weights)
+        return ratio(_linear(m, self.signed), self._on_class(m))
+
+    def _weights(self, weights: Weights | None) -> FloatArray:
+        return np.ones(self.environments) if weights is None else weights.astype(np.float64)
+
+    def _mass(self, m: FloatArray) -> FloatArray:
+        return _linear(m, self.mass)[..., None]
+
+    def _on_class(self, m: FloatArray) -> FloatArray:
+        return _linear(m, np.diagonal(self.aligned, axis1=2, axis2=3))
+
+
+def causal_effect(original: FloatArray, removed: FloatArray, weights: Weights | None = None) -> FloatArray:
+    """T = 1 - sum w(x without c) y / sum w(x) y: the share of attribution on a class that goes when the class goes.
+
+    `original` and `removed` (K, C, E) are the two sums over each environment's frames that show the class, with y of
+    the original frame and w not normalised. `weights` (..., E) as for `Energies`; returns (..., K, C).
+    """
+    m = np.ones(original.shape[-1]) if weights is None else weights.astype(np.float64)
+    return 1 - ratio(_linear(m, removed), _linear(m, original))
+
+
+def eligible(pixels: Labels, episode: Labels, min_pixels: int = 4, min_episodes: int = 30) -> BoolArray:
+    """Classes (C,) seen often enough: `min_pixels` visible in a frame of at least `min_episodes` different episodes.
+
+    `pixels` (N, C) counts the visible, undilated pixels of each class; `episode` (N,).
+    """
+    shown = pixels >= min_pixels
+    return np.array([np.unique(episode[frames]).size >= min_episodes for frames in shown.T])
+
+
+def interpretable(
+    kappa: FloatArray,
+    kappa_lower: FloatArray,
+    sign: FloatArray,
+    causal: FloatArray,
+    eligible: BoolArray,
+    alive: BoolArray,
+    classes: Sequence[str],
+    cutoffs: Cutoffs,
+) -> tuple[BoolArray, IntArray]:
+    """Whether each feature sits on a class, because of the class, with the sense the game gives it; and on which one.
+
+    `kappa`, its lower confidence limit, `sign` and `causal` (..., K, C); `eligible` and the names `classes` (C,);
+    `alive` (K,). Returns found (..., K) and the index of its class (..., K), that of the highest kappa if several pass,
+    -1 if none does. Classes outside `SENSE` are no part of the headline.
+    """
+    senses = np.array([SENSE.get(name, 0) for name in classes])
+    right_sign = np.where(senses == 0, np.abs(sign), senses * sign) >= cutoffs.sign
+    caused = (causal >= cutoffs.causal) | _fixed(classes)
+    passed = (kappa >= cutoffs.kappa) & (kappa_lower > 0) & right_sign & caused
+    passed = passed & eligible & _headline(classes) & alive[:, None]
+    found = passed.any(axis=-1)
+    best = np.where(passed, kappa, -np.inf).argmax(axis=-1)
+    return found, np.where(found, best, -1)
+
+
+def distinct_classes(which: IntArray) -> IntArray:
+    """Number (...) of different classes among the features' classes `which` (..., K), -1 being none."""
+    return np.asarray((which[..., None] == np.arange(which.max(initial=-1) + 1)).any(axis=-2).sum(axis=-1))
+
+
+def graded(
+    kappa: FloatArray,
+    sign: FloatArray,
+    causal: FloatArray,
+    eligible: BoolArray,
+    alive: BoolArray,
+    classes: Sequence[str],
+) -> FloatArray:
+    """max_c sqrt(kappa T |sign|) of each feature (..., K), negative factors and missing ones as 0, T at most 1.
+
+    Arguments as for `interpretable`. The score of an agent is the mean over all features, the dead ones being 0.
+    """
+    effect = np.where(_fixed(classes), 1.0, np.clip(causal, 0, 1))
+    product = np.nan_to_num(np.maximum(kappa, 0) * effect * np.abs(sign))
+    allowed = eligible & _headline(classes) & alive[:, None]
+    return np.asarray(np.sqrt(np.where(allowed, product, 0)).max(axis=-1, initial=0))
+
+
+def _headline(classes: Sequence[str]) -> BoolArray:
+    return np.array([name in SENSE for name in classes])
+
+
+def _fixed(classes: Sequence[str]) -> BoolArray:
+    return np.array([name == FIXED for name in classes])
+
+
+def _by_environment(environment: Labels, time: Labels) -> tuple[IntArray, int]:
+    """The order that sorts frames by environment, then time, and the number of environments; they must match."""
+    labels, counts = np.unique(environment, return_counts=True)
+    order = np.lexsort((time, environment))
+    uneven = labels[counts != counts[0]]
+    if uneven.size:
+        raise InputError(f"Environment {uneven[0]} has another number of frames than environment {labels[0]}.")
+    times = time[order].reshape(len(labels), -1)
+    other = labels[(times != times[0]).any(axis=1)]
+    if other.size:
+        raise InputError(f"Environment {other[0]} was sampled at other times than environment {labels[0]}.")
+    if (np.diff(times[0]) == 0).any():
+        raise InputError(f"Environment {labels[0]} has two frames at the same sampling time.")
+    return order, len(labels)
+
+
+def _linear(m: FloatArray, sums: FloatArray) -> FloatArray:
+    """sum_e m_e sums_e: m (..., E) and sums (*, E) give (..., *)."""
+    return np.tensordot(m, sums, axes=(-1, -1))
+
+
+def _quadratic(left: FloatArray, matrices: FloatArray, right: FloatArray) -> FloatArray:
+    """sum_ef left_e X_ef right_f: left, right (..., E) and matrices (K, C, E, E) give (..., K, C)."""
+    rows, columns = left.reshape(-1, left.shape[-1]), right.reshape(-1, right.shape[-1])
+    result = np.empty((len(rows), *matrices.shape[:2]))
+    for k, matrix in enumerate(matrices):
+        result[:, k] = np.einsum("cde,de->dc", rows @ matrix, columns)
+    return result.reshape(*left.shape[:-1], *matrices.shape[:2])

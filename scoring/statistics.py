@@ -1,0 +1,109 @@
+"""Uncertainty of the scores: bootstrap over environments, held-out choice of a class, permutation tests, error rates.
+
+Frames of one environment depend on one another, so environments are what is resampled, split and permuted. K features,
+C classes and E environments, as in `scoring.metrics`.
+"""
+
+import warnings
+from collections.abc import Callable
+from statistics import NormalDist
+
+import numpy as np
+
+from rollouts.errors import InputError
+from scoring.metrics import BoolArray, Energies, FloatArray, IntArray, ratio
+
+
+def bootstrap_multiplicities(environments: int, draws: int, seed: int) -> IntArray:
+    """How often each environment is in each bootstrap sample (draws, E) (Efron 1979); every row sums to E.
+
+    Raises `InputError` below two environments, which have no spread, or one draw.
+    """
+    _require_environments(environments)
+    if draws < 1:
+        raise InputError(f"The bootstrap has {draws} draws; it needs at least 1.")
+    return np.random.default_rng(seed).multinomial(environments, np.full(environments, 1 / environments), size=draws)
+
+
+def interval(samples: FloatArray, level: float = 0.95) -> FloatArray:
+    """Lower and upper percentile limits (2, ...) of bootstrap `samples` (draws, ...); nan samples are left out."""
+    tail = (1 - level) / 2
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
+        return np.asarray(np.nanquantile(samples, [tail, 1 - tail], axis=0))
+
+
+def best_class_lift(
+    energies: Energies,
+    eligible: BoolArray,
+    alive: BoolArray,
+    seed: int,
+    splits: int = 20,
+    measure: Callable[[Energies, FloatArray], FloatArray] = Energies.lift,
+) -> tuple[FloatArray, float]:
+    """Lift of each feature's best class (K,), chosen on one half of the environments and evaluated on the other.
+
+    The mean over `splits` random halvings, both ways, without those in which the feature has no attribution; and the
+    mean of that over the living features. `measure` can also be `Energies.localisation`; `eligible` (C,), `alive` (K,).
+    Raises `InputError` below four environments: chance needs two in each half.
+    """
+    _require_environments(energies.environments, 4)
+    ranks = np.random.default_rng(seed).permuted(np.tile(np.arange(energies.environments), (splits, 1)), axis=1)
+    half = ranks < energies.environments // 2
+    chosen_on = measure(energies, np.stack([half, ~half]).astype(np.float64))
+    evaluated_on = chosen_on[::-1]
+    candidates = np.where(eligible & ~np.isnan(chosen_on), chosen_on, -np.inf)
+    best = candidates.argmax(axis=-1)[..., None]
+    held_out = np.take_along_axis(evaluated_on, best, axis=-1)[..., 0]
+    held_out[np.isneginf(candidates.max(axis=-1))] = np.nan
+    lifts = _mean(held_out.reshape(-1, held_out.shape[-1]))
+    return lifts, float(_mean(lifts[alive]))
+
+
+def permutation_p_values(energies: Energies, draws: int = 9999, seed: int = 0) -> FloatArray:
+    """One-sided p (K, C) of the energy when the masks of whole environments are permuted at equal sampling time.
+
+    (1 + number of permutations with at least the observed energy) / (draws + 1) (Phipson and Smyth 2010). Raises
+    `InputError` below two environments.
+    """
+    environments = energies.environments
+    _require_environments(environments)
+    permutations = np.random.default_rng(seed).permuted(np.tile(np.arange(environments), (draws, 1)), axis=1)
+    pairs = np.ascontiguousarray(np.moveaxis(energies.aligned, (2, 3), (0, 1)))
+    observed, permuted = np.zeros(pairs.shape[2:]), np.zeros((draws, *pairs.shape[2:]))
+    for e in range(environments):
+        observed += pairs[e, e]
+        permuted += pairs[e, permutations[:, e]]
+    tied_or_above = permuted >= observed * (1 - 1e-12)  # equal sums differ by rounding when added in another order
+    return np.asarray((1 + tied_or_above.sum(axis=0)) / (draws + 1))
+
+
+def benjamini_hochberg(p: FloatArray, level: float = 0.05) -> BoolArray:
+    """Which hypotheses (same shape) to reject at false discovery rate `level` (Benjamini and Hochberg 1995).
+
+    nan marks what was not tested: it is not rejected, and not counted.
+    """
+    tested = np.sort(p[~np.isnan(p)])
+    passing = tested[tested * (tested.size / np.arange(1, tested.size + 1)) <= level]
+    return np.less_equal(p, passing.max(initial=-np.inf))
+
+
+def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Limits for a binomial share (Wilson 1927); (0, 1) without trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share = successes / trials
+    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def _require_environments(environments: int, least: int = 2) -> None:
+    if environments < least:
+        raise InputError(f"The bank has {environments} environments; resampling them needs at least {least}.")
+
+
+def _mean(samples: FloatArray) -> FloatArray:
+    """Mean over the first axis of what is not nan; nan if nothing is left."""
+    return ratio(np.nansum(samples, axis=0), np.asarray((~np.isnan(samples)).sum(axis=0), dtype=np.float64))
