@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from rollouts.bank import FrameBank
-from rollouts.masks import CLASSES, Renderer, surface
+from rollouts.masks import CLASSES, Renderer, surface, with_other_background, without
 from rollouts.state import parse
 
 SCORED = ("coin", "saw", "enemy", "crate", "lava", "surface")
@@ -73,21 +73,22 @@ def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lam
         state = parse(data)
         found = renderer.masks(state)
         by_class = dict(zip(CLASSES, found.classes, strict=True))
+        objects[i] = np.logical_or.reduce([mask for name, mask in by_class.items() if name != "velocity"])
         by_class["enemy"] = by_class["enemy"] | by_class["trail"]
         by_class["surface"] = surface(by_class["wall"])
         masks[i] = [by_class[name] for name in NAMES]
-        objects[i] = found.classes[[CLASSES.index(name) for name in CLASSES if name != "velocity"]].any(axis=0)
+        occupied = objects[i] | by_class["velocity"]
         elsewhere = None
         for name in REMOVABLE:
             if not by_class[name].any():
                 continue
             hidden = [o for o in found.objects if o.kind == name or (name == "enemy" and o.kind == "trail")]
-            removed[name].append((i, renderer.render(renderer.without(state, hidden))))
+            removed[name].append((i, renderer.render(without(state, hidden))))
             if name in CONTROLLED:
-                place = move_silhouette(by_class[name], found.union, generator)
+                place = move_silhouette(by_class[name], occupied, generator)
                 if place is not None:
                     if elsewhere is None:
-                        elsewhere = renderer.render(renderer.with_other_background(state))
+                        elsewhere = renderer.render(with_other_background(state))
                     control[name].append((i, np.where(place[..., None], elsewhere, bank.frames[i])))
         progress(i + 1)
     removed["velocity"] = _other_velocities(bank, masks[:, NAMES.index("velocity")], generator)

@@ -67,6 +67,28 @@ def orbay2020(covered: Iterable[BoolArray], objects: BoolArray) -> float:
     return float(pooled.mean()) if pooled.size else float("nan")
 
 
+def orbay_chance(covered: Iterable[BoolArray], objects: BoolArray, environment: Labels) -> float:
+    """Expectation of `orbay2020` when each frame's objects are those of a random frame of another environment.
+
+    With one environment, of any other frame. `environment` (frames,).
+    """
+    total = objects.sum(axis=0, dtype=np.float64)
+    if len(np.unique(environment)) == 1:
+        elsewhere = (total - objects) / (len(objects) - 1)
+    else:
+        elsewhere = np.empty(objects.shape)
+        for label in np.unique(environment):
+            own = environment == label
+            elsewhere[own] = (total - objects[own].sum(axis=0)) / np.count_nonzero(~own)
+    shares = []
+    for boxes in covered:
+        area = np.count_nonzero(boxes, axis=(1, 2))
+        hit = np.einsum("nij,nij->n", boxes, elsewhere)
+        shares.append(hit[area > 0] / area[area > 0])
+    pooled = np.concatenate(shares)
+    return float(pooled.mean()) if pooled.size else float("nan")
+
+
 @dataclass(frozen=True)
 class Energies:
     """All that energies, chances, permutations and bootstrap need of G_kc[i, j] = sum_p w_ik(p) y_jc(p).

@@ -1,36 +1,39 @@
 """Scoring one agent on one bank, start to finish."""
 
-import importlib.metadata
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.checkpoint import Agent, fingerprint
-from agents.networks import ActorCritic
 from rollouts.bank import FrameBank
+from rollouts.coinrun import renderer_sha256
 from rollouts.errors import InputError
 from rollouts.masks import dilate
-from scoring import features as feature_sets
-from scoring import projection as projections
-from scoring.attribution import Attribution, attribute
-from scoring.evidence import CONTROLLED, NAMES, SCORED, Evidence
-from scoring.geometry import LayerGeometry, layer_geometry
+from scoring.attribution import Attribution, attribute, normalise
+from scoring.evidence import NAMES, SCORED, Counterfactual, Evidence
+from scoring.features import NMF, Channels, FeatureSet, fit_nmf, resampled, rotated
+from scoring.geometry import LayerGeometry, average_over_cells, cell_weights, layer_geometry
 from scoring.metrics import (
-    SENSE,
+    BoolArray,
     Cutoffs,
     Energies,
+    FloatArray,
+    IntArray,
     causal_effect,
     distinct_classes,
     eligible,
     graded,
     interpretable,
     orbay2020,
+    orbay_chance,
     threshold,
 )
+from scoring.projection import PROJECTIONS, box_kernel, covered, effective_receptive_field, push_forward
 from scoring.statistics import (
     benjamini_hochberg,
     best_class_lift,
@@ -39,18 +42,23 @@ from scoring.statistics import (
     permutation_p_values,
 )
 
-FloatArray = NDArray[np.floating[Any]]
-BoolArray = NDArray[np.bool_]
+Maps = NDArray[np.float32]
+Progress = Callable[[int], None]
 
+FEATURES = ("nmf", "channels", "rotated")
 DILATIONS = (0, 2, 4)
-"""Pixels by which masks are widened; the score uses `ScoreConfig.dilation`, the others are reported."""
+"""Pixels by which masks are widened: one of them in the score, the others reported beside it."""
 LIFT_DRAWS = 200
-"""Bootstrap draws for the interval of lift and localisation, each with 20 splits of its own."""
+"""Bootstrap draws for the intervals of lift and localisation, each with 20 splits of its own."""
+REFIT_ROWS, REFIT_DRAWS = 100_000, 200
+"""Cells that a refit is fitted on, and bootstrap draws that it is judged by."""
+ERF_FRAMES = 64
+PACKAGES = ("torch", "numpy", "scikit-learn", "scipy", "procgen-mirror")
 
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """How an agent is scored; the defaults are the score, version 0 (cut-offs not settled yet)."""
+    """How an agent is scored. `layer` may be `default`, the network's own; the cut-offs are design's first ones."""
 
     layer: str = "default"
     features: str = "nmf"
@@ -68,24 +76,25 @@ class ScoreConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, choices in (("features", ("channels", "nmf", "rotated")), ("projection", ("none", "rf_box", "erf"))):
+        for name, choices in (("features", FEATURES), ("projection", PROJECTIONS), ("dilation", DILATIONS)):
             if getattr(self, name) not in choices:
-                raise InputError(f"{name} is '{getattr(self, name)}'; it can be {', '.join(choices)}.")
+                raise InputError(f"{name} is '{getattr(self, name)}'; it can be {', '.join(map(str, choices))}.")
         for name in ("steps", "components", "rotations", "bootstrap", "permutations"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.dilation not in DILATIONS:
-            raise InputError(f"dilation is {self.dilation}; it can be 0, 2 or 4 pixels.")
+        if self.refits < 0:
+            raise InputError(f"refits is {self.refits}; it must be at least 0.")
         if not 0 <= self.tau < 1:
-            raise InputError(f"tau is {self.tau}; it must be in [0, 1).")
+            raise InputError(f"tau is {self.tau}; it must be at least 0 and below 1.")
 
 
 @dataclass(frozen=True)
 class FeatureScores:
-    """Everything known of K features and C classes (`NAMES`); nan where there is no number.
+    """Everything about K features and the C classes of `NAMES`: arrays (K, C), nan where there is no number.
 
-    `causal_control` is T of a silhouette cut out of the background instead; `value_drop` (C,) is the mean of
-    F(x) - F(x without c) over frames with c. `which` (K,) is the class a feature is interpreted as, or -1.
+    `kappa_interval` is (2, K, C); `causal_control` is T for silhouettes cut out of the background instead of the
+    class; `p` is from the permutation test and `significant` after Benjamini-Hochberg. Of each feature (K,): `share` of
+    all attribution, `interpretable`, the class index `which` (-1 for none), `graded` and held-out `best_lift`.
     """
 
     energy: FloatArray
@@ -102,44 +111,339 @@ class FeatureScores:
     significant: BoolArray
     share: FloatArray
     interpretable: BoolArray
-    which: NDArray[np.int64]
+    which: IntArray
     graded: FloatArray
+    best_lift: FloatArray
 
 
 @dataclass(frozen=True)
 class Score:
-    """The result: `headline` and the rest as JSON can hold it, per-feature scores, and the maps for pictures."""
+    """The result: `summary` as JSON can hold it, the features' scores, and their normalised maps (N, K, H, W)."""
 
     summary: dict[str, Any]
     features: FeatureScores
-    maps: FloatArray
-    kept: BoolArray
-    outputs: FloatArray
-    config: ScoreConfig = field(default_factory=ScoreConfig)
+    eligible: BoolArray
+    maps: Maps
 
 
-Progress = Callable[[int], None]
-
-
-class _Extractor:
-    """From frames to signed feature maps in a fixed basis, the same for the bank and for changed frames."""
-
-    def __init__(self, network: ActorCritic, layer: str, config: ScoreConfig) -> None:
-        self.network, self.layer, self.config = network, layer, config
-        self.basis: feature_sets.FeatureSet | None = None
-
-    def attribute(self, frames: NDArray[np.uint8], progress: Progress | None = None) -> Attribution:
-        config = self.config
-        return attribute(
-            self.network, self.layer, frames, config.target, config.attribution, config.steps, progress=progress
-        )
-
-    def features(self, attribution: Attribution) -> FloatArray:
-        assert self.basis is not None
-        return self.basis.transform(attribution)
-
-
-def work(bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> int:
-    """Frames that `score` attributes, for a progress bar."""
+def attributed_frames(bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> int:
+    """Frames that `score` attributes, the total of its progress."""
     changed = sum(len(c.index) for group in (evidence.removed, evidence.control) for c in group.values())
     return len(bank) + changed + (len(bank.pool) if config.features == "nmf" else 0)
+
+
+def score(
+    agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig, progress: Progress = lambda frames: None
+) -> Score:
+    """Score an agent on a bank whose evidence was gathered. `progress` is told the frames attributed.
+
+    Raises `InputError` for an unknown layer or target, and `BankError` for a bank that the agent cannot see as it sees
+    its own frames, or too small to fit features on.
+    """
+    bank.check_options(agent.options, "the agent")
+    network = agent.network
+    layer = network.default_layer if config.layer == "default" else config.layer
+    geometry = layer_geometry(network, layer)
+    done = 0
+
+    def explain(frames: NDArray[np.uint8]) -> Attribution:
+        nonlocal done
+        base = done
+        result = attribute(
+            network, layer, frames, config.target, config.attribution, config.steps, lambda n: progress(base + n)
+        )
+        done += len(frames)
+        return result
+
+    own = explain(bank.frames)
+    pool = _pool(bank, explain) if config.features == "nmf" else None
+    subject = _Subject(
+        bank, evidence, geometry, own,
+        {name: explain(changed.frames) for name, changed in evidence.removed.items()},
+        {name: explain(changed.frames) for name, changed in evidence.control.items()},
+    )  # fmt: skip
+    basis: FeatureSet
+    if pool is not None:
+        basis = fit_nmf(pool.maps, config.components, config.seed)
+    elif config.features == "channels":
+        basis = Channels(geometry.channels)
+    else:
+        basis = rotated(geometry.channels, config.rotations, config.seed)
+    kernel = _kernel(agent, layer, geometry, basis, bank, config)
+    measured = subject.measure(basis, kernel, config.dilation)
+    cutoffs = Cutoffs(dead=Cutoffs.dead / (config.rotations if config.features == "rotated" else 1))
+    scores, headline = _judge(measured, subject, cutoffs, config, config.bootstrap)
+    orbay = _orbay(subject, measured.maps, config)
+    summary = {
+        "headline": headline,
+        "diagnostics": {
+            "lift": _lift(measured, subject, scores, config, Energies.lift),
+            "localisation": _lift(measured, subject, scores, config, Energies.localisation),
+            "orbay2020": orbay,
+            "prevalence": evidence.prevalence,
+            "completeness_error": _spread(own.completeness_error),
+            "target_value": {"mean": float(own.outputs.mean()), "sd": float(own.outputs.std()), "baseline": own.baseline},
+            "frames_without_attribution": int((~measured.kept).sum()),
+            "dead_features": int((scores.share < cutoffs.dead).sum()),
+            "residual_share": _residual_share(basis, own),
+            "dilations": {
+                str(pixels): _brief(
+                    measured if pixels == config.dilation else subject.measure(basis, kernel, pixels), subject, cutoffs, config
+                )
+                for pixels in DILATIONS
+            },
+        },
+        "classes": subject.classes(own),
+        "layer": {"name": layer, **asdict(geometry)},
+        "agent": {
+            "network": network.network, "weights_sha256": fingerprint(agent), "steps": agent.steps, "seed": agent.seed,
+            "options": asdict(agent.options), "evaluation": agent.evaluation,
+        },
+        "bank": {
+            "kind": bank.kind, "frames": len(bank), "environments": len(np.unique(bank.environment)),
+            "episodes": len(np.unique(bank.episode)), "players": list(bank.players), "seed": bank.seed,
+            "options": asdict(bank.options), "pool_frames": len(bank.pool),
+        },
+        "settings": asdict(config),
+        "cutoffs": asdict(cutoffs),
+        "versions": {name: version(name) for name in PACKAGES}
+        | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
+    }  # fmt: skip
+    if pool is not None:
+        summary["headline"]["refits"] = _refits(pool, subject, kernel, cutoffs, config)
+        summary["headline"]["converged"] = isinstance(basis, NMF) and basis.converged
+    return Score(summary, scores, subject.eligible, measured.maps)
+
+
+def _pool(bank: FrameBank, explain: Callable[[NDArray[np.uint8]], Attribution]) -> Attribution:
+    if not len(bank.pool):
+        raise InputError("The bank has no pool of frames to fit features on; collect it with pool_frames=1024.")
+    return explain(bank.pool)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What a basis yields: normalised maps, energies, and unnormalised attribution on each class, with it and without.
+
+    `original`, `removed`, `control_original` and `control` are sums over frames (K, C, E).
+    """
+
+    maps: Maps
+    kept: BoolArray
+    energies: Energies
+    original: FloatArray
+    removed: FloatArray
+    control_original: FloatArray
+    control: FloatArray
+
+
+class _Subject:
+    """An agent's attributions on a bank, before any choice of features."""
+
+    def __init__(
+        self, bank: FrameBank, evidence: Evidence, geometry: LayerGeometry, own: Attribution,
+        removed: dict[str, Attribution], control: dict[str, Attribution],
+    ) -> None:  # fmt: skip
+        self.bank, self.evidence, self.geometry = bank, evidence, geometry
+        self.own, self.removed, self.control = own, removed, control
+        self.environments, self.environment = np.unique(bank.environment, return_inverse=True)
+        self.eligible = eligible(evidence.pixels, bank.episode)
+        self.headline = self.eligible & np.isin(NAMES, SCORED)
+        self._masks: dict[tuple[int, bool], Maps] = {}
+
+    @property
+    def resamples(self) -> bool:
+        """Whether there are environments enough for intervals, tests and chance between frames."""
+        return len(self.environments) >= 4
+
+    def masks(self, dilation: int, in_pixels: bool) -> Maps:
+        """Widened masks (N, C, H, W), as shares of cells or as pixels."""
+        if (dilation, in_pixels) not in self._masks:
+            wide = dilate(self.evidence.masks, dilation)
+            self._masks[dilation, in_pixels] = (
+                wide.astype(np.float32) if in_pixels else average_over_cells(wide, self.geometry)
+            )
+        return self._masks[dilation, in_pixels]
+
+    def measure(self, basis: FeatureSet, kernel: Maps | None, dilation: int) -> _Measured:
+        def placed(attribution: Attribution) -> Maps:
+            maps = basis.transform(attribution)
+            return maps if kernel is None else push_forward(maps, kernel, self.geometry)
+
+        masks = self.masks(dilation, kernel is not None)
+        raw = placed(self.own)
+        maps, kept = normalise(raw)
+        energies = Energies.from_maps(maps, masks, self.bank.environment, self.bank.time)
+        sums = [
+            self._on_class(np.abs(raw), {name: placed(a) for name, a in group.items()}, changed, masks)
+            for group, changed in ((self.removed, self.evidence.removed), (self.control, self.evidence.control))
+        ]
+        return _Measured(maps, kept, energies, *sums[0], *sums[1])
+
+    def _on_class(
+        self, w: Maps, changed_maps: dict[str, Maps], changed: dict[str, Counterfactual], masks: Maps
+    ) -> tuple[FloatArray, FloatArray]:
+        """Attribution that falls on each class (K, C, E), in the original frames and in the changed ones."""
+        original = np.zeros((w.shape[1], len(NAMES), len(self.environments)))
+        after = np.zeros_like(original)
+        for name, maps in changed_maps.items():
+            index, c = changed[name].index, NAMES.index(name)
+            y = masks[index, c]
+            for sums, frames in ((original, w[index]), (after, np.abs(maps))):
+                on_class = np.einsum("mkhw,mhw->mk", frames, y, optimize=True, dtype=np.float64)
+                np.add.at(sums[:, c].T, self.environment[index], on_class)
+        return original, after
+
+    def classes(self, own: Attribution) -> dict[str, Any]:
+        """For each class: visible pixels, frames and episodes that show it, whether it is eligible, and what its removal costs."""
+        pixels, found = self.evidence.pixels, {}
+        for c, name in enumerate(NAMES):
+            shown = pixels[:, c] > 0
+            found[name] = {
+                "frames": int(shown.sum()),
+                "episodes": len(np.unique(self.bank.episode[shown])),
+                "eligible": bool(self.eligible[c]),
+                "prevalence": self.evidence.prevalence[name],
+            }
+            for key, group, changed in (
+                ("target_drop", self.removed, self.evidence.removed),
+                ("target_drop_control", self.control, self.evidence.control),
+            ):
+                if name in group:
+                    drop = own.outputs[changed[name].index] - group[name].outputs
+                    found[name][key] = float(drop.mean(dtype=np.float64))
+        return found
+
+
+def _kernel(
+    agent: Agent, layer: str, geometry: LayerGeometry, basis: FeatureSet, bank: FrameBank, config: ScoreConfig
+) -> Maps | None:
+    """How a cell is spread over pixels, or None where scoring stays on the layer's cells."""
+    if config.projection == "none":
+        return None
+    if config.projection == "rf_box":
+        return box_kernel(geometry)
+    every = max(len(bank) // ERF_FRAMES, 1)
+    return effective_receptive_field(agent.network, layer, geometry, basis.directions, bank.frames[::every], seed=config.seed)
+
+
+def _judge(
+    measured: _Measured, subject: _Subject, cutoffs: Cutoffs, config: ScoreConfig, draws: int
+) -> tuple[FeatureScores, dict[str, Any]]:
+    """Every feature's scores, and the agent's headline with its bootstrap interval over environments."""
+    energies = measured.energies
+    kappa, sign = energies.kappa(), energies.sign()
+    causal = causal_effect(measured.original, measured.removed)
+    share = energies.share()
+    alive = share >= cutoffs.dead
+    shape = kappa.shape
+    kappa_interval = np.full((2, *shape), np.nan)
+    p, best_lift = np.full(shape, np.nan), np.full(shape[0], np.nan)
+    weights = None
+    if subject.resamples:
+        weights = bootstrap_multiplicities(len(subject.environments), draws, config.seed)
+        kappa_draws = energies.kappa(weights)
+        kappa_interval = interval(kappa_draws)
+        p = permutation_p_values(energies, config.permutations, config.seed)
+        best_lift, _ = best_class_lift(energies, subject.headline, alive, config.seed)
+    judged = (subject.eligible, alive, NAMES)
+    found, which = interpretable(kappa, kappa_interval[0], sign, causal, *judged, cutoffs)
+    grades = graded(kappa, sign, causal, *judged)
+    tested = np.where(subject.headline & alive[:, None], p, np.nan)
+    scores = FeatureScores(
+        energies.energy(), energies.chance_between(), energies.chance_within(), energies.lift(), energies.localisation(),
+        kappa, kappa_interval, sign, causal, causal_effect(measured.control_original, measured.control), p,
+        benjamini_hochberg(tested), share, found, which, grades, best_lift,
+    )  # fmt: skip
+    headline: dict[str, Any] = {
+        "interpretable_fraction": {"value": None, "interval": None},
+        "graded_score": {"value": None, "interval": None},
+        "distinct_classes": int(distinct_classes(which)),
+        "classes": sorted({NAMES[c] for c in which if c >= 0}),
+        "features": len(share),
+        "eligible": [name for name, allowed in zip(NAMES, subject.headline, strict=True) if allowed],
+    }
+    if weights is not None and subject.headline.any():
+        sign_draws = energies.sign(weights)
+        causal_draws = causal_effect(measured.original, measured.removed, weights)
+        found_draws, _ = interpretable(kappa_draws, kappa_interval[0], sign_draws, causal_draws, *judged, cutoffs)
+        grade_draws = graded(kappa_draws, sign_draws, causal_draws, *judged)
+        headline["interpretable_fraction"] = _number(found.mean(), found_draws.mean(axis=-1))
+        headline["graded_score"] = _number(grades.mean(), grade_draws.mean(axis=-1))
+    return scores, headline
+
+
+def _brief(measured: _Measured, subject: _Subject, cutoffs: Cutoffs, config: ScoreConfig) -> dict[str, Any]:
+    """The headline's two numbers, without intervals."""
+    _, headline = _judge(measured, subject, cutoffs, config, REFIT_DRAWS)
+    return {name: headline[name]["value"] for name in ("interpretable_fraction", "graded_score")}
+
+
+def _refits(
+    pool: Attribution, subject: _Subject, kernel: Maps | None, cutoffs: Cutoffs, config: ScoreConfig
+) -> dict[str, Any]:
+    """The headline's numbers over factorisations of resampled environments of the pool: mean, spread and each."""
+    found = []
+    for refit in range(config.refits):
+        frames = resampled(subject.bank.pool_environment, config.seed + 1 + refit)
+        basis = fit_nmf(pool.maps[frames], config.components, config.seed + 1 + refit, REFIT_ROWS)
+        found.append(_brief(subject.measure(basis, kernel, config.dilation), subject, cutoffs, config))
+    return {name: _spread(np.array([brief[name] for brief in found], dtype=float)) for name in found[0]} if found else {}
+
+
+def _lift(
+    measured: _Measured, subject: _Subject, scores: FeatureScores, config: ScoreConfig,
+    measure: Callable[[Energies, FloatArray], FloatArray],
+) -> dict[str, Any]:  # fmt: skip
+    """Mean over living features of the best class's lift, chosen and evaluated on different halves of the environments."""
+    if not subject.resamples or not subject.headline.any():
+        return {"value": None, "interval": None}
+    alive = scores.share >= Cutoffs.dead
+    _, value = best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=measure)
+    draws = []
+    for weights in bootstrap_multiplicities(len(subject.environments), LIFT_DRAWS, config.seed + 1):
+
+        def drawn(energies: Energies, halves: FloatArray, weights: IntArray = weights) -> FloatArray:
+            return measure(energies, halves * weights)
+
+        draws.append(best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=drawn)[1])
+    return _number(value, np.array(draws))
+
+
+def _orbay(subject: _Subject, maps: Maps, config: ScoreConfig) -> dict[str, Any]:
+    """The score of Orbay (2020) through receptive-field boxes and on bare cells, each beside its chance level."""
+    if maps.shape[-1] != subject.geometry.size:
+        return {"value": None, "chance": None, "cells": None, "cells_chance": None}
+    chosen = threshold(np.abs(maps), config.tau)
+    squares = (cell_weights(subject.geometry) > 0).astype(np.float32)
+    found = {}
+    for name, cover in (
+        ("", lambda cells: covered(cells, subject.geometry)),
+        ("cells", lambda cells: squares.T @ cells.astype(np.float32) @ squares > 0),
+    ):
+        areas = [cover(chosen[:, [k]])[:, 0] for k in range(maps.shape[1])]
+        objects = subject.evidence.objects
+        found[name or "value"] = orbay2020(areas, objects)
+        found[f"{name}_chance".strip("_")] = orbay_chance(areas, objects, subject.bank.environment)
+    return found
+
+
+def _residual_share(basis: FeatureSet, own: Attribution) -> float | None:
+    """Share of attribution, summed over each frame's cells, that an NMF leaves over (Hilton et al. 2020, interface)."""
+    if not isinstance(basis, NMF):
+        return None
+    left = np.abs(basis.residual(own)).sum(dtype=np.float64)
+    taken = np.abs(basis.transform(own)).sum(dtype=np.float64)
+    return float(left / (left + taken)) if left + taken else None
+
+
+def _number(value: float, draws: FloatArray) -> dict[str, Any]:
+    low, high = interval(draws)
+    return {"value": float(value), "interval": [float(low), float(high)]}
+
+
+def _spread(values: FloatArray) -> dict[str, Any]:
+    if not np.isfinite(values).all():
+        return {"mean": None, "sd": None, "max": None}
+    return {"mean": float(values.mean()), "sd": float(values.std()), "max": float(values.max())}
+
