@@ -86,6 +86,12 @@ def cell_weights(geometry: LayerGeometry) -> NDArray[np.float64]:
     return np.asarray(overlap / overlap.sum(axis=1, keepdims=True))
 
 
+def cell_of_pixel(geometry: LayerGeometry) -> NDArray[np.int64]:
+    """The cell that covers most of each pixel along one axis (64,), -1 where none does."""
+    weights = cell_weights(geometry)
+    return np.where(weights.any(axis=0), weights.argmax(axis=0), -1)
+
+
 def average_over_cells(masks: NDArray[Any], geometry: LayerGeometry) -> NDArray[np.float32]:
     """Masks (..., 64, 64) -> the share of each cell that they cover (..., size, size)."""
     weights = cell_weights(geometry).astype(np.float32)

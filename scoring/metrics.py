@@ -58,32 +58,28 @@ def orbay2020(covered: Iterable[BoolArray], objects: BoolArray) -> float:
     `covered` holds B, the pixels (frames, 64, 64) under the receptive fields of the cells past the threshold, once per
     feature; an array (features, frames, 64, 64) will do. `objects` (frames, 64, 64).
     """
-    shares = []
-    for boxes in covered:
-        area = np.count_nonzero(boxes, axis=(1, 2))
-        hit = np.count_nonzero(boxes & objects, axis=(1, 2))
-        shares.append(hit[area > 0] / area[area > 0])
-    pooled = np.concatenate(shares)
-    return float(pooled.mean()) if pooled.size else float("nan")
+    return _mean_precision(covered, objects.astype(np.float64))
 
 
 def orbay_chance(covered: Iterable[BoolArray], objects: BoolArray, environment: Labels) -> float:
     """Expectation of `orbay2020` when each frame's objects are those of a random frame of another environment.
 
-    With one environment, of any other frame. `environment` (frames,).
+    Of any other frame, where there is one environment only. `environment` (frames,).
     """
-    total = objects.sum(axis=0, dtype=np.float64)
-    if len(np.unique(environment)) == 1:
-        elsewhere = (total - objects) / (len(objects) - 1)
-    else:
-        elsewhere = np.empty(objects.shape)
-        for label in np.unique(environment):
-            own = environment == label
-            elsewhere[own] = (total - objects[own].sum(axis=0)) / np.count_nonzero(~own)
+    labels = environment if len(np.unique(environment)) > 1 else np.arange(len(environment))
+    total, elsewhere = objects.sum(axis=0, dtype=np.float64), np.empty(objects.shape)
+    for label in np.unique(labels):
+        own = labels == label
+        elsewhere[own] = (total - objects[own].sum(axis=0)) / max(np.count_nonzero(~own), 1)
+    return _mean_precision(covered, elsewhere)
+
+
+def _mean_precision(covered: Iterable[BoolArray], shown: FloatArray) -> float:
+    """Mean over frames and features of the mean of `shown` (frames, 64, 64) over B, empty B skipped."""
     shares = []
     for boxes in covered:
         area = np.count_nonzero(boxes, axis=(1, 2))
-        hit = np.einsum("nij,nij->n", boxes, elsewhere)
+        hit = np.einsum("nij,nij->n", boxes, shown)
         shares.append(hit[area > 0] / area[area > 0])
     pooled = np.concatenate(shares)
     return float(pooled.mean()) if pooled.size else float("nan")

@@ -118,12 +118,16 @@ class FeatureScores:
 
 @dataclass(frozen=True)
 class Score:
-    """The result: `summary` as JSON can hold it, the features' scores, and their normalised maps (N, K, H, W)."""
+    """The result: `summary` as JSON can hold it, the features' scores, and their normalised maps (N, K, H, W).
+
+    The maps are on the cells of the layer, whose place in the frame is `geometry`, or on pixels (64, 64) if projected.
+    """
 
     summary: dict[str, Any]
     features: FeatureScores
     eligible: BoolArray
     maps: Maps
+    geometry: LayerGeometry
 
 
 def attributed_frames(bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> int:
@@ -173,7 +177,7 @@ def score(
     measured = subject.measure(basis, kernel, config.dilation)
     cutoffs = Cutoffs(dead=Cutoffs.dead / (config.rotations if config.features == "rotated" else 1))
     scores, headline = _judge(measured, subject, cutoffs, config, config.bootstrap)
-    orbay = _orbay(subject, measured.maps, config)
+    orbay = _orbay(subject, basis, config)
     summary = {
         "headline": headline,
         "diagnostics": {
@@ -212,7 +216,7 @@ def score(
     if pool is not None:
         summary["headline"]["refits"] = _refits(pool, subject, kernel, cutoffs, config)
         summary["headline"]["converged"] = isinstance(basis, NMF) and basis.converged
-    return Score(summary, scores, subject.eligible, measured.maps)
+    return Score(summary, scores, subject.eligible, measured.maps, geometry)
 
 
 def _pool(bank: FrameBank, explain: Callable[[NDArray[np.uint8]], Attribution]) -> Attribution:
@@ -410,21 +414,20 @@ def _lift(
     return _number(value, np.array(draws))
 
 
-def _orbay(subject: _Subject, maps: Maps, config: ScoreConfig) -> dict[str, Any]:
+def _orbay(subject: _Subject, basis: FeatureSet, config: ScoreConfig) -> dict[str, Any]:
     """The score of Orbay (2020) through receptive-field boxes and on bare cells, each beside its chance level."""
-    if maps.shape[-1] != subject.geometry.size:
-        return {"value": None, "chance": None, "cells": None, "cells_chance": None}
-    chosen = threshold(np.abs(maps), config.tau)
+    chosen = threshold(np.abs(basis.transform(subject.own)), config.tau)
     squares = (cell_weights(subject.geometry) > 0).astype(np.float32)
+    covers: dict[str, Callable[[BoolArray], BoolArray]] = {
+        "rf_box": lambda cells: covered(cells, subject.geometry),
+        "none": lambda cells: np.asarray(squares.T @ cells.astype(np.float32) @ squares > 0),
+    }
     found = {}
-    for name, cover in (
-        ("", lambda cells: covered(cells, subject.geometry)),
-        ("cells", lambda cells: squares.T @ cells.astype(np.float32) @ squares > 0),
-    ):
-        areas = [cover(chosen[:, [k]])[:, 0] for k in range(maps.shape[1])]
+    for name, cover in covers.items():
+        areas = [cover(chosen[:, k]) for k in range(chosen.shape[1])]
         objects = subject.evidence.objects
-        found[name or "value"] = orbay2020(areas, objects)
-        found[f"{name}_chance".strip("_")] = orbay_chance(areas, objects, subject.bank.environment)
+        value, chance = orbay2020(areas, objects), orbay_chance(areas, objects, subject.bank.environment)
+        found[name] = {"value": value, "chance": chance}
     return found
 
 

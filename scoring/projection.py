@@ -65,7 +65,7 @@ def push_forward(maps: Maps, kernel: Maps, geometry: LayerGeometry) -> Maps:
 
 
 def covered(cells: NDArray[np.bool_], geometry: LayerGeometry) -> NDArray[np.bool_]:
-    """Pixels (N, K, 64, 64) under the receptive-field boxes of the chosen cells (N, K, H, W)."""
+    """Pixels (..., 64, 64) under the receptive-field boxes of the chosen cells (..., H, W)."""
     rows = np.zeros((geometry.size, FRAME), dtype=np.float32)
     for cell in range(geometry.size):
         rows[cell, slice(*geometry.box(cell))] = 1

@@ -22,7 +22,7 @@ from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
 
-CONSOLE = Console(soft_wrap=True)
+CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 Settings = TypeVar("Settings")
 
 
@@ -151,7 +151,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
 @contextmanager
 def run_folder() -> Iterator[Path]:
     """The run's folder, held by a lock that the kernel releases when the process ends, however it ends."""
-    with locked(Path(HydraConfig.get().runtime.output_dir)) as folder:
+    path = Path(HydraConfig.get().runtime.output_dir)
+    with locked(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) as folder:
         yield folder
 
 

@@ -1,0 +1,112 @@
+"""Score an agent: python scripts/score.py agent=PATH layer=2b features=nmf projection=none bank=spread"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import collect
+from common import CONSOLE, build, differences, locked, main, named_agents, plain, run_folder, track
+from omegaconf import DictConfig
+
+from agents.checkpoint import Agent
+from rollouts.bank import PLANS, FrameBank, load
+from rollouts.errors import InputError
+from rollouts.files import write_atomically
+from scoring.evidence import Evidence, gather
+from scoring.geometry import layer_geometry
+from scoring.pipeline import Score, ScoreConfig, attributed_frames, score
+from scoring.report.figures import features_figure
+from scoring.report.table import comparison, features_table, save_parquet
+
+
+def settings(config: Mapping[str, Any]) -> ScoreConfig:
+    """The scoring settings that a configuration means."""
+    return build(ScoreConfig, {field.name: config[field.name] for field in fields(ScoreConfig)}, "")
+
+
+def only_agent(config: Mapping[str, Any]) -> tuple[str, Agent]:
+    """The one agent that is scored; raises `InputError` for a list."""
+    agents = named_agents(config["agent"])
+    if len(agents) > 1:
+        raise InputError("agent is a list; score one agent at a time, or use -m with agent=a,b.")
+    return agents[0]
+
+
+def folder(config: Mapping[str, Any]) -> str:
+    """The agent, the bank, and every setting that is not the default."""
+    chosen = settings(config)
+    name, agent = only_agent(config)
+    layer = agent.network.default_layer if chosen.layer == "default" else chosen.layer
+    layer_geometry(agent.network, layer)
+    bank = str(config["bank"])
+    named = ["layer", "features", "projection"]
+    if bank in PLANS:
+        played = collect.folder(config).removeprefix(name + "-")
+        named.append("seed")
+    else:
+        played = _bank_name(Path(bank))
+    return f"{name}-{layer}-{chosen.features}-{chosen.projection}-{played}" + differences(chosen, skip=tuple(named))
+
+
+def _bank_name(path: Path) -> str:
+    return path.parent.name if path.name == collect.FILE else path.stem
+
+
+def bank_for(config: Mapping[str, Any]) -> FrameBank:
+    """The bank's file, or a bank that the agent plays now and later runs find again."""
+    bank = str(config["bank"])
+    if bank not in PLANS:
+        return load(bank, frames=1)
+    with locked(Path("runs/collect") / collect.folder(config)) as kept:
+        return collect.obtain(kept / collect.FILE, config)
+
+
+def evidence_for(bank: FrameBank) -> Evidence:
+    """Masks and changed frames, with a progress bar."""
+    with track("Masking", len(bank)) as update:
+        return gather(bank, progress=update)
+
+
+def score_with_progress(name: str, agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> Score:
+    """Score with a progress bar."""
+    with track(f"Scoring {name}", attributed_frames(bank, evidence, config)) as update:
+        return score(agent, bank, evidence, config, update)
+
+
+def write(run: Path, name: str, found: Score, bank: FrameBank) -> list[Path]:
+    """The result's files: scores.json last, since it marks a finished run."""
+    paths = [run / "features.parquet", run / "features.png", run / "scores.json"]
+    save_parquet(paths[0], found)
+    layer, settings_used = found.summary["layer"]["name"], found.summary["settings"]
+    title = f"{name}: {settings_used['features']} features of layer {layer}, attribution of {settings_used['target']}"
+    features_figure(paths[1], found, bank.frames, bank.environment, title)
+    write_atomically(paths[2], json.dumps(found.summary, indent=2) + "\n")
+    return paths
+
+
+def task(config: DictConfig) -> None:
+    values = plain(config)
+    chosen = settings(values)
+    name, agent = only_agent(values)
+    with run_folder() as run:
+        if finished(run / "scores.json", chosen):
+            CONSOLE.print(f"{run} is finished; nothing to do.")
+            return
+        bank = bank_for(values)
+        bank.check_options(agent.options, name)
+        found = score_with_progress(name, agent, bank, evidence_for(bank), chosen)
+        paths = write(run, name, found, bank)
+        CONSOLE.print(comparison([(name, found.summary)]))
+        CONSOLE.print(features_table(found))
+        CONSOLE.print("Written: " + ", ".join(map(str, paths)))
+
+
+def finished(path: Path, config: ScoreConfig) -> bool:
+    """Whether a score with these settings is there."""
+    return path.exists() and json.loads(path.read_text())["settings"] == asdict(config)
+
+
+if __name__ == "__main__":
+    main(task, "score", folder)
