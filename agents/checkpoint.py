@@ -49,7 +49,9 @@ class Agent:
                 f"The network has {self.network.num_actions} logits but the agent's action set has {len(self.actions)} actions."
             )
         if not all(action in PROCGEN_ACTIONS for action in self.actions):
-            raise CheckpointError(f"The action set {list(self.actions)} names actions that procgen does not have (0 to 14).")
+            raise CheckpointError(
+                f"The action set {list(self.actions)} names actions that procgen does not have (0 to 14)."
+            )
 
     def metadata(self) -> dict[str, Any]:
         """Everything but the weights, as JSON can hold it."""

@@ -21,5 +21,7 @@ class TrainingLog:
         for name, value in progress.scalars.items():
             self.writer.add_scalar(name, value, progress.steps)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.writer.close()

@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.checkpoint import Agent, CheckpointError, load_tensors, load_weights, save_agent, save_tensors, untrained_agent
+from agents.checkpoint import (
+    Agent,
+    CheckpointError,
+    load_tensors,
+    load_weights,
+    save_agent,
+    save_tensors,
+    untrained_agent,
+)
 from agents.networks import NETWORKS
 from agents.play import evaluate
 from agents.ppo import Learner, PPOConfig, RewardNormaliser, Rollout

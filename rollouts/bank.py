@@ -96,9 +96,7 @@ class FrameBank:
     def check_options(self, options: EnvOptions, whose: str) -> None:
         """Raises `BankError` when an agent trained with `options` would see another kind of frame."""
         if not self.options.same_picture(options):
-            raise BankError(
-                f"The bank is {describe(self.options)}, but {whose} was trained on {describe(options)}."
-            )
+            raise BankError(f"The bank is {describe(self.options)}, but {whose} was trained on {describe(options)}.")
 
 
 def describe(options: EnvOptions) -> str:
@@ -270,7 +268,16 @@ def load(path: str | Path, frames: int | None = None) -> FrameBank:
         )  # fmt: skip
     except BankError:
         raise
-    except (zipfile.BadZipFile, lzma.LZMAError, EOFError, OSError, KeyError, TypeError, ValueError, struct.error) as error:
+    except (
+        zipfile.BadZipFile,
+        lzma.LZMAError,
+        EOFError,
+        OSError,
+        KeyError,
+        TypeError,
+        ValueError,
+        struct.error,
+    ) as error:
         raise BankError(f"{path} is not a complete bank: {error}.") from error
     if len(bank.states) != len(bank):
         raise BankError(f"{path} is not a complete bank: {len(bank)} frames but {len(bank.states)} states.")

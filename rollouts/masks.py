@@ -4,6 +4,7 @@ A pixel belongs to the front object that contributes to it at all: half-transpar
 included. An object contributes where drawing it changes the pixel on at least one of several backdrops.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -206,15 +207,12 @@ def with_other_background(state: State) -> State:
     return other
 
 
-def without(state: State, objects: list[Thing] | tuple[Thing, ...]) -> State:
-    """The state with these objects hidden; the game's own course is not changed by it."""
+def without(state: State, objects: Iterable[Thing]) -> State:
+    """The state with these objects hidden; what they covered shows, and the game's own course is not changed."""
     hidden = state.copy()
     for thing in objects:
-        if thing.kind == "velocity":
-            hidden.game["paint_vel_info"] = 0
-        elif thing.kind == "wall":
-            hidden.grid[np.isin(hidden.grid, (WALL, WALL_TOP))] = SPACE
-            hidden.view["out_of_bounds_object"] = SPACE
+        if thing.place is None:
+            hidden = without_classes(hidden, (thing.kind,))
         elif isinstance(thing.place, tuple):
             hidden.grid[thing.place[1], thing.place[0]] = SPACE
         else:
@@ -222,14 +220,24 @@ def without(state: State, objects: list[Thing] | tuple[Thing, ...]) -> State:
     return hidden
 
 
+def without_classes(state: State, names: Iterable[str]) -> State:
+    """The state with every object of these classes hidden, those behind others included."""
+    names = tuple(names)
+    hidden = state.copy()
+    hidden.entities["alpha"][
+        np.isin(state.entities["type"], [kind for kind, name in _ENTITIES.items() if name in names])
+    ] = 0
+    hidden.grid[np.isin(state.grid, [value for value, name in _CELLS.items() if name in names])] = SPACE
+    if "wall" in names:
+        hidden.view["out_of_bounds_object"] = SPACE
+    if "velocity" in names:
+        hidden.game["paint_vel_info"] = 0
+    return hidden
+
+
 def without_objects(state: State) -> State:
     """The state with everything hidden but the background."""
-    bare = state.copy()
-    bare.game["paint_vel_info"] = 0
-    bare.entities["alpha"] = 0
-    bare.grid[:] = SPACE
-    bare.view["out_of_bounds_object"] = SPACE
-    return bare
+    return without_classes(state, CLASSES)
 
 
 def surface(wall: Mask) -> Mask:

@@ -79,7 +79,10 @@ VIEW = _layout(
     i4_="grid_width grid_height grid_cells",
 )
 COINRUN = _layout(
-    f4="last_agent_y", i4="wall_theme has_support facing_right is_on_crate", f4_="gravity air_control", i4_="end_of_buffer"
+    f4="last_agent_y",
+    i4="wall_theme has_support facing_right is_on_crate",
+    f4_="gravity air_control",
+    i4_="end_of_buffer",
 )
 VERSION, NAME, END_OF_BUFFER = 0, b"coinrun", struct.unpack("<i", b"\xfe\xca\xfe\xca")[0]
 

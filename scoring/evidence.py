@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from rollouts.bank import FrameBank
-from rollouts.masks import CLASSES, Renderer, surface, with_other_background, without
+from rollouts.masks import CLASSES, Renderer, surface, with_other_background, without_classes
 from rollouts.state import parse
 
 SCORED = ("coin", "saw", "enemy", "crate", "lava", "surface")
@@ -71,8 +71,7 @@ def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lam
     control: dict[str, list[tuple[int, Frames]]] = {name: [] for name in CONTROLLED}
     for i, data in enumerate(bank.states):
         state = parse(data)
-        found = renderer.masks(state)
-        by_class = dict(zip(CLASSES, found.classes, strict=True))
+        by_class = dict(zip(CLASSES, renderer.masks(state).classes, strict=True))
         objects[i] = np.logical_or.reduce([mask for name, mask in by_class.items() if name != "velocity"])
         by_class["enemy"] = by_class["enemy"] | by_class["trail"]
         by_class["surface"] = surface(by_class["wall"])
@@ -82,8 +81,8 @@ def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lam
         for name in REMOVABLE:
             if not by_class[name].any():
                 continue
-            hidden = [o for o in found.objects if o.kind == name or (name == "enemy" and o.kind == "trail")]
-            removed[name].append((i, renderer.render(without(state, hidden))))
+            gone = ("enemy", "trail") if name == "enemy" else (name,)
+            removed[name].append((i, renderer.render(without_classes(state, gone))))
             if name in CONTROLLED:
                 place = move_silhouette(by_class[name], occupied, generator)
                 if place is not None:
@@ -115,7 +114,8 @@ def _other_velocities(bank: FrameBank, masks: BoolArray, generator: np.random.Ge
         return []
     shift = int(generator.integers(1, len(bank)))
     return [
-        (i, np.where(masks[i][..., None], bank.frames[(i + shift) % len(bank)], bank.frames[i])) for i in range(len(bank))
+        (i, np.where(masks[i][..., None], bank.frames[(i + shift) % len(bank)], bank.frames[i]))
+        for i in range(len(bank))
     ]
 
 
@@ -125,5 +125,3 @@ def _stack(changed: dict[str, list[tuple[int, Frames]]]) -> dict[str, Counterfac
         for name, pairs in changed.items()
         if pairs
     }
-
-

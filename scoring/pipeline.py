@@ -328,7 +328,9 @@ def _kernel(
     if config.projection == "rf_box":
         return box_kernel(geometry)
     every = max(len(bank) // ERF_FRAMES, 1)
-    return effective_receptive_field(agent.network, layer, geometry, basis.directions, bank.frames[::every], seed=config.seed)
+    return effective_receptive_field(
+        agent.network, layer, geometry, basis.directions, bank.frames[::every], seed=config.seed
+    )
 
 
 def _judge(
@@ -392,7 +394,9 @@ def _refits(
         frames = resampled(subject.bank.pool_environment, config.seed + 1 + refit)
         basis = fit_nmf(pool.maps[frames], config.components, config.seed + 1 + refit, REFIT_ROWS)
         found.append(_brief(subject.measure(basis, kernel, config.dilation), subject, cutoffs, config))
-    return {name: _spread(np.array([brief[name] for brief in found], dtype=float)) for name in found[0]} if found else {}
+    return (
+        {name: _spread(np.array([brief[name] for brief in found], dtype=float)) for name in found[0]} if found else {}
+    )
 
 
 def _lift(
@@ -449,4 +453,3 @@ def _spread(values: FloatArray) -> dict[str, Any]:
     if not np.isfinite(values).all():
         return {"mean": None, "sd": None, "max": None}
     return {"mean": float(values.mean()), "sd": float(values.std()), "max": float(values.max())}
-

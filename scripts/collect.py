@@ -31,7 +31,9 @@ def plan(config: Mapping[str, Any]) -> BankPlan:
 def folder(config: Mapping[str, Any]) -> str:
     """The players, the kind of bank, and what is not the default."""
     chosen = plan(config)
-    name = "+".join(name for name, _ in named_agents(config["agent"])) + f"-{chosen.kind}-s{whole(config['seed'], 'seed')}"
+    name = (
+        "+".join(name for name, _ in named_agents(config["agent"])) + f"-{chosen.kind}-s{whole(config['seed'], 'seed')}"
+    )
     if chosen.frames != 512:
         name += f"-frames{chosen.frames}"
     if chosen.pool_frames != BankPlan.pool_frames:
@@ -44,7 +46,9 @@ def play(players: Sequence[tuple[str, Agent]], chosen: BankPlan, levels: str, se
     first_name, first = players[0]
     for name, agent in players:
         if not agent.options.same_picture(first.options):
-            raise InputError(f"{name} and {first_name} were trained on different kinds of frames; they cannot share a bank.")
+            raise InputError(
+                f"{name} and {first_name} were trained on different kinds of frames; they cannot share a bank."
+            )
     if levels not in ("unseen", "training"):
         raise InputError(f"levels is '{levels}'; it can be 'unseen' or 'training'.")
     options = first.options.unseen() if levels == "unseen" else first.options
@@ -59,7 +63,9 @@ def obtain(path: Path, config: Mapping[str, Any]) -> FrameBank:
     if path.exists():
         return load(path, chosen.frames)
     players = named_agents(config["agent"])
-    bank = play(players, chosen, str(config["levels"]), whole(config["seed"], "seed"), whole(config["threads"], "threads"))
+    bank = play(
+        players, chosen, str(config["levels"]), whole(config["seed"], "seed"), whole(config["threads"], "threads")
+    )
     save(path, bank)
     return bank
 
@@ -67,7 +73,9 @@ def obtain(path: Path, config: Mapping[str, Any]) -> FrameBank:
 def task(config: DictConfig) -> None:
     with run_folder() as run:
         bank = obtain(run / FILE, plain(config))
-        CONSOLE.print(f"{run / FILE}: {len(bank)} frames and {len(bank.pool)} to fit on, played by {', '.join(bank.players)}")
+        CONSOLE.print(
+            f"{run / FILE}: {len(bank)} frames and {len(bank.pool)} to fit on, played by {', '.join(bank.players)}"
+        )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,10 @@ def task(config: DictConfig) -> None:
         CONSOLE.print("Each plays 32 environments; both are scored on all 512 frames.")
         bank_path = run / collect.FILE
         if not bank_path.exists():
-            save(bank_path, collect.play([trained, untrained], SPREAD, "unseen", seed, whole(values["threads"], "threads")))
+            save(
+                bank_path,
+                collect.play([trained, untrained], SPREAD, "unseen", seed, whole(values["threads"], "threads")),
+            )
         bank = load(bank_path, SPREAD.frames)
         evidence = evidence_for(bank)
         for features in ("nmf", "channels"):

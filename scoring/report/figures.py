@@ -75,4 +75,3 @@ def save(figure: Figure, path: Path) -> None:
     """Write a PNG atomically."""
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
-

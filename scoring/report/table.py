@@ -70,7 +70,17 @@ def _plain(value: float | None, digits: int = 3) -> str:
 def features_table(score: Score) -> Table:
     """The features by share of attribution, each with its nearest class."""
     table = Table()
-    for name in ("feature", "class", "κ (95 % interval)", "T", "T control", "sign", "lift, bits", "share", "interpretable"):
+    for name in (
+        "feature",
+        "class",
+        "κ (95 % interval)",
+        "T",
+        "T control",
+        "sign",
+        "lift, bits",
+        "share",
+        "interpretable",
+    ):
         table.add_column(name, justify="left" if name in ("feature", "class") else "right")
     found = score.features
     for k in np.argsort(-found.share):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rollouts.bank import SPREAD, BankError, BankPlan, FrameBank, collect, collection_steps, load, save
+from rollouts.bank import BankError, BankPlan, FrameBank, collect, collection_steps, load, save
 from rollouts.coinrun import EnvOptions, make_env, observe
 
 PLAN = BankPlan("spread", environments=4, per_environment=3, interval=5, consecutive=True, pool_frames=32)
