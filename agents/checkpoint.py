@@ -46,7 +46,8 @@ class Agent:
     def __post_init__(self) -> None:
         if len(self.actions) != self.network.num_actions:
             raise CheckpointError(
-                f"The network has {self.network.num_actions} logits but the agent's action set has {len(self.actions)} actions."
+                f"The network has {self.network.num_actions} logits but the agent's action set has "
+                f"{len(self.actions)} actions."
             )
         if not all(action in PROCGEN_ACTIONS for action in self.actions):
             raise CheckpointError(
@@ -141,7 +142,8 @@ def load_weights(network: ActorCritic, tensors: Mapping[str, Tensor], path: str 
             raise CheckpointError(f"{path} lacks the weights '{name}' of a '{network.network}' network.")
         if tensors[name].shape != tensor.shape:
             raise CheckpointError(
-                f"{path}: '{name}' has shape {tuple(tensors[name].shape)}, a '{network.network}' network needs {tuple(tensor.shape)}."
+                f"{path}: '{name}' has shape {tuple(tensors[name].shape)}, "
+                f"a '{network.network}' network needs {tuple(tensor.shape)}."
             )
     unknown = sorted(set(tensors) - set(wanted))
     if unknown:

@@ -7,6 +7,7 @@ can be cut behind any of its layers: `until` gives observation -> hidden, `after
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -71,10 +72,10 @@ class ActorCritic(nn.Module):
         for module in self.trunk.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
-                nn.init.zeros_(module.bias)
+                nn.init.zeros_(_bias(module))
         for head, gain in ((self.policy, 0.01), (self.value, 1.0)):
             nn.init.orthogonal_(head.weight, gain)
-            nn.init.zeros_(head.bias)
+            nn.init.zeros_(_bias(head))
 
     @staticmethod
     def prepare(frames: Tensor) -> Tensor:
@@ -89,17 +90,22 @@ class ActorCritic(nn.Module):
 
     def until(self, layer: str) -> nn.Sequential:
         """The part of the trunk from the prepared frame to the output of `layer`, parameters shared."""
-        return self.trunk[: self._cut(layer)]
+        return nn.Sequential(*list(self.trunk)[: self._cut(layer)])
 
     def after(self, layer: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """The function from the output of `layer` to (logits, value), parameters shared."""
-        rest = self.trunk[self._cut(layer) :]
+        rest = nn.Sequential(*list(self.trunk)[self._cut(layer) :])
         return lambda hidden: self.heads(rest(hidden))
 
     def _cut(self, layer: str) -> int:
         if layer not in self.layers:
             raise InputError(f"{self.network} has no layer '{layer}'; its layers are {', '.join(self.layers)}.")
         return [name for name, _ in self.trunk.named_children()].index(layer) + 1
+
+
+def _bias(module: nn.Conv2d | nn.Linear) -> Tensor:
+    assert module.bias is not None
+    return module.bias
 
 
 def _convolutions(*layers: tuple[str, int, int, int, int], pooled: str) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
@@ -115,7 +121,7 @@ def _convolutions(*layers: tuple[str, int, int, int, int], pooled: str) -> tuple
 
 def _dense(*widths: int) -> dict[str, nn.Module]:
     modules: dict[str, nn.Module] = {"flatten": nn.Flatten()}
-    for index, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False), start=1):
+    for index, (inputs, outputs) in enumerate(pairwise(widths), start=1):
         modules[f"fc{index}_linear"] = nn.Linear(inputs, outputs)
         modules[f"fc{index}"] = nn.ReLU()
     return modules

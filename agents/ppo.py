@@ -36,7 +36,8 @@ class PPOConfig:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.batch_size % self.minibatches:
             raise InputError(
-                f"{self.num_envs} environments x {self.rollout_steps} steps do not divide into {self.minibatches} minibatches."
+                f"{self.num_envs} environments x {self.rollout_steps} steps do not divide into "
+                f"{self.minibatches} minibatches."
             )
 
     @property
@@ -136,7 +137,7 @@ class Learner:
     """A network, its optimiser and the update that one rollout makes."""
 
     def __init__(self, network: ActorCritic, config: PPOConfig, autocast: bool = False) -> None:
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network: ActorCritic = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.config = config
         self.autocast = autocast
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=config.adam_eps)

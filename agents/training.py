@@ -200,7 +200,8 @@ class Trainer:
                 )
         if metadata["renderer"] != renderer_sha256():
             raise CheckpointError(
-                f"{path} was trained on frames of renderer {metadata['renderer'][:12]}; this one is {renderer_sha256()[:12]}."
+                f"{path} was trained on frames of renderer {metadata['renderer'][:12]}; "
+                f"this one is {renderer_sha256()[:12]}."
             )
         network = {name[8:]: value for name, value in tensors.items() if name.startswith("network.")}
         load_weights(self.agent.network, network, path)

@@ -6,6 +6,7 @@ import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -137,10 +138,9 @@ def collect(
         done += share * plan.per_environment * plan.interval
         progress(done)
         if plan.pool_frames:
-            base = done
             pools.append(
                 _pool(policy, options, plan.pool_frames // POOL_ENVIRONMENTS, POOL_ENVIRONMENTS // len(names),
-                      seed + 2 * player + 1, threads, lambda steps, base=base: progress(base + steps))
+                      seed + 2 * player + 1, threads, partial(_add, progress, done))
             )  # fmt: skip
             done += POOL_ENVIRONMENTS // len(names) * plan.pool_frames // POOL_ENVIRONMENTS * POOL_INTERVAL
             progress(done)
@@ -155,6 +155,10 @@ def collect(
         pool=pool.reshape(-1, 64, 64, 3),
         pool_environment=np.repeat(np.arange(pool.shape[0], dtype=np.int32), pool.shape[1]), **arrays,
     )  # fmt: skip
+
+
+def _add(progress: Callable[[int], None], before: int, steps: int) -> None:
+    progress(before + steps)
 
 
 def collection_steps(plan: BankPlan) -> int:
@@ -177,7 +181,7 @@ def _play(
         actions = policy(frames)
         if keep:
             states.append(env.callmethod("get_state"))
-            row = {
+            row: dict[str, NDArray[Any]] = {
                 "frames": frames, "actions": np.asarray(actions, dtype=np.int32),
                 "environment": np.arange(num, dtype=np.int32),
                 "time": np.full(num, len(states) - 1, dtype=np.int32), "episode": episode.copy(),

@@ -51,7 +51,8 @@ class EnvOptions:
             raise InputError(f"start_level is {self.start_level} but num_levels is 0 (all levels, which start at 0).")
         if self.start_level + self.num_levels > LAST_LEVEL:
             raise InputError(
-                f"Levels {self.start_level} to {self.start_level + self.num_levels - 1} reach past the last level, {LAST_LEVEL - 1}."
+                f"Levels {self.start_level} to {self.start_level + self.num_levels - 1} reach past the last one, "
+                f"{LAST_LEVEL - 1}."
             )
 
     @property
@@ -68,7 +69,8 @@ class EnvOptions:
         """
         if self.levels[1] > FIRST_UNSEEN_LEVEL:
             raise InputError(
-                f"Levels {self.levels[0]} to {self.levels[1] - 1} overlap the levels kept unseen, {FIRST_UNSEEN_LEVEL} and up."
+                f"Levels {self.levels[0]} to {self.levels[1] - 1} overlap the levels kept unseen, "
+                f"{FIRST_UNSEEN_LEVEL} and up."
             )
         count = LAST_LEVEL - FIRST_UNSEEN_LEVEL
         return EnvOptions(self.distribution_mode, self.paint_velocity, count, FIRST_UNSEEN_LEVEL)

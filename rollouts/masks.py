@@ -224,10 +224,10 @@ def without_classes(state: State, names: Iterable[str]) -> State:
     """The state with every object of these classes hidden, those behind others included."""
     names = tuple(names)
     hidden = state.copy()
-    hidden.entities["alpha"][
-        np.isin(state.entities["type"], [kind for kind, name in _ENTITIES.items() if name in names])
-    ] = 0
-    hidden.grid[np.isin(state.grid, [value for value, name in _CELLS.items() if name in names])] = SPACE
+    entities = [kind for kind, name in _ENTITIES.items() if name in names]
+    cells = [value for value, name in _CELLS.items() if name in names]
+    hidden.entities["alpha"][np.isin(state.entities["type"], entities)] = 0
+    hidden.grid[np.isin(state.grid, cells)] = SPACE
     if "wall" in names:
         hidden.view["out_of_bounds_object"] = SPACE
     if "velocity" in names:
@@ -241,7 +241,7 @@ def without_objects(state: State) -> State:
 
 
 def surface(wall: Mask) -> Mask:
-    """Wall pixels (..., 64, 64) within 2 px, along rows, columns or diagonals, of a pixel of the frame that is not wall."""
+    """Wall pixels (..., 64, 64) with a pixel of the frame that is not wall in the 5 x 5 around them."""
     return wall & dilate(~wall, SURFACE_PIXELS)
 
 

@@ -80,7 +80,7 @@ class NMF:
     converged: bool
 
     def transform(self, attribution: Attribution) -> Maps:
-        """transform(positive part) - transform(negative part), times the sum of the direction's entries (which is 1)."""
+        """transform(positive part) - transform(negative part), times the sum of each direction's entries (1)."""
         maps = attribution.maps
         rows = np.moveaxis(maps, 1, -1).reshape(-1, maps.shape[1])
         signed = self._weights(np.maximum(rows, 0)) - self._weights(np.maximum(-rows, 0))
@@ -111,7 +111,7 @@ def fit_nmf(maps: Maps, components: int, seed: int, max_rows: int = MAX_ROWS) ->
     """Fit directions to attributions (N, C, H, W): positive and negated negative parts, stacked.
 
     Cells are rows, divided by the square root of their sum so that no few frames decide; zero rows are left out, and at
-    most `max_rows` drawn with `seed`. Raises `InputError` when fewer channels carry attribution than there are components.
+    most `max_rows` drawn with `seed`. Raises `InputError` when fewer channels than components carry attribution.
     """
     rows = np.moveaxis(maps, 1, -1).reshape(-1, maps.shape[1])
     rows = np.concatenate([np.maximum(rows, 0), np.maximum(-rows, 0)])

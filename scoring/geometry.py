@@ -1,6 +1,7 @@
 """Where the cells of a layer lie in the frame, derived from the network itself.
 
-Pixel u is the square [u - 1/2, u + 1/2]. Kernels, strides and paddings compose as in Araujo, Norris and Sim (Distill 2019).
+Pixel u is the square [u - 1/2, u + 1/2]. Kernels, strides and paddings compose as in Araujo, Norris and
+Sim (Distill 2019).
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ class LayerGeometry:
         return round(self.start - (self.receptive_field - 1) / 2)
 
     def box(self, cell: int) -> tuple[int, int]:
-        """First pixel and the one after the last of a cell's receptive field along one axis, cut at the frame's border."""
+        """First pixel of a cell's receptive field along one axis and the one after the last, cut at the border."""
         first = self.corner + cell * self.jump
         return max(first, 0), min(first + self.receptive_field, FRAME)
 

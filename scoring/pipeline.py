@@ -53,6 +53,7 @@ LIFT_DRAWS = 200
 REFIT_ROWS, REFIT_DRAWS = 100_000, 200
 """Cells that a refit is fitted on, and bootstrap draws that it is judged by."""
 ERF_FRAMES = 64
+NO_NUMBER: dict[str, Any] = {"value": None, "interval": None}
 PACKAGES = ("torch", "numpy", "scikit-learn", "scipy", "procgen-mirror")
 
 
@@ -176,25 +177,29 @@ def score(
     kernel = _kernel(agent, layer, geometry, basis, bank, config)
     measured = subject.measure(basis, kernel, config.dilation)
     cutoffs = Cutoffs(dead=Cutoffs.dead / (config.rotations if config.features == "rotated" else 1))
-    scores, headline = _judge(measured, subject, cutoffs, config, config.bootstrap)
+    verdict = _judge(measured, subject, cutoffs, config.bootstrap, config.seed)
+    scores, headline = _feature_scores(measured, subject, verdict, config), _headline(verdict, subject)
     orbay = _orbay(subject, basis, config)
     summary = {
         "headline": headline,
         "diagnostics": {
-            "lift": _lift(measured, subject, scores, config, Energies.lift),
-            "localisation": _lift(measured, subject, scores, config, Energies.localisation),
+            "lift": _lift(measured, subject, verdict, config, Energies.lift),
+            "localisation": _lift(measured, subject, verdict, config, Energies.localisation),
             "orbay2020": orbay,
             "prevalence": evidence.prevalence,
             "completeness_error": _spread(own.completeness_error),
-            "target_value": {"mean": float(own.outputs.mean()), "sd": float(own.outputs.std()), "baseline": own.baseline},
+            "target_value": {
+                "mean": float(own.outputs.mean()),
+                "sd": float(own.outputs.std()),
+                "baseline": own.baseline,
+            },
             "frames_without_attribution": int((~measured.kept).sum()),
             "dead_features": int((scores.share < cutoffs.dead).sum()),
             "residual_share": _residual_share(basis, own),
             "dilations": {
-                str(pixels): _brief(
-                    measured if pixels == config.dilation else subject.measure(basis, kernel, pixels), subject, cutoffs, config
-                )
+                str(pixels): _brief(subject.measure(basis, kernel, pixels), subject, cutoffs, config)
                 for pixels in DILATIONS
+                if pixels != config.dilation
             },
         },
         "classes": subject.classes(own),
@@ -299,7 +304,7 @@ class _Subject:
         return original, after
 
     def classes(self, own: Attribution) -> dict[str, Any]:
-        """For each class: visible pixels, frames and episodes that show it, whether it is eligible, and what its removal costs."""
+        """For each class: frames and episodes that show it, whether it is eligible, and what its removal costs."""
         pixels, found = self.evidence.pixels, {}
         for c, name in enumerate(NAMES):
             shown = pixels[:, c] > 0
@@ -333,56 +338,83 @@ def _kernel(
     )
 
 
-def _judge(
-    measured: _Measured, subject: _Subject, cutoffs: Cutoffs, config: ScoreConfig, draws: int
-) -> tuple[FeatureScores, dict[str, Any]]:
-    """Every feature's scores, and the agent's headline with its bootstrap interval over environments."""
+@dataclass(frozen=True)
+class _Verdict:
+    """The rule of design section 4 applied to every feature, and over bootstrap draws of environments."""
+
+    kappa: FloatArray
+    kappa_interval: FloatArray
+    sign: FloatArray
+    causal: FloatArray
+    alive: BoolArray
+    found: BoolArray
+    which: IntArray
+    grades: FloatArray
+    fraction: dict[str, Any]
+    graded: dict[str, Any]
+
+
+def _judge(measured: _Measured, subject: _Subject, cutoffs: Cutoffs, draws: int, seed: int) -> _Verdict:
+    """Which features are interpretable; no number for the agent where environments or eligible classes are too few.
+
+    Within a bootstrap draw the lower limit of kappa is the whole bank's.
+    """
     energies = measured.energies
     kappa, sign = energies.kappa(), energies.sign()
     causal = causal_effect(measured.original, measured.removed)
-    share = energies.share()
-    alive = share >= cutoffs.dead
-    shape = kappa.shape
-    kappa_interval = np.full((2, *shape), np.nan)
-    p, best_lift = np.full(shape, np.nan), np.full(shape[0], np.nan)
-    weights = None
-    if subject.resamples:
-        weights = bootstrap_multiplicities(len(subject.environments), draws, config.seed)
-        kappa_draws = energies.kappa(weights)
-        kappa_interval = interval(kappa_draws)
-        p = permutation_p_values(energies, config.permutations, config.seed)
-        best_lift, _ = best_class_lift(energies, subject.headline, alive, config.seed)
+    alive = energies.share() >= cutoffs.dead
     judged = (subject.eligible, alive, NAMES)
+    weights = bootstrap_multiplicities(len(subject.environments), draws, seed) if subject.resamples else None
+    kappa_draws = energies.kappa(weights) if weights is not None else None
+    kappa_interval = interval(kappa_draws) if kappa_draws is not None else np.full((2, *kappa.shape), np.nan)
     found, which = interpretable(kappa, kappa_interval[0], sign, causal, *judged, cutoffs)
     grades = graded(kappa, sign, causal, *judged)
-    tested = np.where(subject.headline & alive[:, None], p, np.nan)
-    scores = FeatureScores(
-        energies.energy(), energies.chance_between(), energies.chance_within(), energies.lift(), energies.localisation(),
-        kappa, kappa_interval, sign, causal, causal_effect(measured.control_original, measured.control), p,
-        benjamini_hochberg(tested), share, found, which, grades, best_lift,
-    )  # fmt: skip
-    headline: dict[str, Any] = {
-        "interpretable_fraction": {"value": None, "interval": None},
-        "graded_score": {"value": None, "interval": None},
-        "distinct_classes": int(distinct_classes(which)),
-        "classes": sorted({NAMES[c] for c in which if c >= 0}),
-        "features": len(share),
-        "eligible": [name for name, allowed in zip(NAMES, subject.headline, strict=True) if allowed],
-    }
-    if weights is not None and subject.headline.any():
+    fraction = mean_grade = NO_NUMBER
+    if weights is not None and kappa_draws is not None and subject.headline.any():
         sign_draws = energies.sign(weights)
         causal_draws = causal_effect(measured.original, measured.removed, weights)
         found_draws, _ = interpretable(kappa_draws, kappa_interval[0], sign_draws, causal_draws, *judged, cutoffs)
         grade_draws = graded(kappa_draws, sign_draws, causal_draws, *judged)
-        headline["interpretable_fraction"] = _number(found.mean(), found_draws.mean(axis=-1))
-        headline["graded_score"] = _number(grades.mean(), grade_draws.mean(axis=-1))
-    return scores, headline
+        fraction = _number(found.mean(), found_draws.mean(axis=-1))
+        mean_grade = _number(grades.mean(), grade_draws.mean(axis=-1))
+    return _Verdict(kappa, kappa_interval, sign, causal, alive, found, which, grades, fraction, mean_grade)
+
+
+def _feature_scores(
+    measured: _Measured, subject: _Subject, verdict: _Verdict, config: ScoreConfig
+) -> FeatureScores:  # fmt: skip
+    """Everything about the features, with permutation tests and held-out lift where there are environments enough."""
+    energies = measured.energies
+    p, best_lift = np.full(verdict.kappa.shape, np.nan), np.full(len(verdict.kappa), np.nan)
+    if subject.resamples:
+        p = permutation_p_values(energies, config.permutations, config.seed)
+        best_lift, _ = best_class_lift(energies, subject.headline, verdict.alive, config.seed)
+    tested = np.where(subject.headline & verdict.alive[:, None], p, np.nan)
+    return FeatureScores(
+        energy=energies.energy(), chance_between=energies.chance_between(), chance_within=energies.chance_within(),
+        lift=energies.lift(), localisation=energies.localisation(), kappa=verdict.kappa,
+        kappa_interval=verdict.kappa_interval, sign=verdict.sign, causal=verdict.causal,
+        causal_control=causal_effect(measured.control_original, measured.control), p=p,
+        significant=benjamini_hochberg(tested), share=energies.share(), interpretable=verdict.found,
+        which=verdict.which, graded=verdict.grades, best_lift=best_lift,
+    )  # fmt: skip
+
+
+def _headline(verdict: _Verdict, subject: _Subject) -> dict[str, Any]:
+    return {
+        "interpretable_fraction": verdict.fraction,
+        "graded_score": verdict.graded,
+        "distinct_classes": int(distinct_classes(verdict.which)),
+        "classes": sorted({NAMES[c] for c in verdict.which if c >= 0}),
+        "features": len(verdict.found),
+        "eligible": [name for name, allowed in zip(NAMES, subject.headline, strict=True) if allowed],
+    }
 
 
 def _brief(measured: _Measured, subject: _Subject, cutoffs: Cutoffs, config: ScoreConfig) -> dict[str, Any]:
     """The headline's two numbers, without intervals."""
-    _, headline = _judge(measured, subject, cutoffs, config, REFIT_DRAWS)
-    return {name: headline[name]["value"] for name in ("interpretable_fraction", "graded_score")}
+    verdict = _judge(measured, subject, cutoffs, REFIT_DRAWS, config.seed)
+    return {"interpretable_fraction": verdict.fraction["value"], "graded_score": verdict.graded["value"]}
 
 
 def _refits(
@@ -400,13 +432,13 @@ def _refits(
 
 
 def _lift(
-    measured: _Measured, subject: _Subject, scores: FeatureScores, config: ScoreConfig,
+    measured: _Measured, subject: _Subject, verdict: _Verdict, config: ScoreConfig,
     measure: Callable[[Energies, FloatArray], FloatArray],
 ) -> dict[str, Any]:  # fmt: skip
-    """Mean over living features of the best class's lift, chosen and evaluated on different halves of the environments."""
+    """Mean over living features of the best class's lift, chosen on half of the environments, taken on the other."""
     if not subject.resamples or not subject.headline.any():
-        return {"value": None, "interval": None}
-    alive = scores.share >= Cutoffs.dead
+        return NO_NUMBER
+    alive = verdict.alive
     _, value = best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=measure)
     draws = []
     for weights in bootstrap_multiplicities(len(subject.environments), LIFT_DRAWS, config.seed + 1):

@@ -12,6 +12,7 @@ from agents.checkpoint import Agent
 from agents.play import Player
 from rollouts.bank import PLANS, BankError, BankPlan, FrameBank, collect, collection_steps, load, save
 from rollouts.errors import InputError
+from scoring.report.figures import masks_figure
 
 FILE = "bank.zip"
 
@@ -73,9 +74,11 @@ def obtain(path: Path, config: Mapping[str, Any]) -> FrameBank:
 def task(config: DictConfig) -> None:
     with run_folder() as run:
         bank = obtain(run / FILE, plain(config))
+        masks_figure(run / "masks.png", bank)
         CONSOLE.print(
             f"{run / FILE}: {len(bank)} frames and {len(bank.pool)} to fit on, played by {', '.join(bank.players)}"
         )
+        CONSOLE.print(f"{run / 'masks.png'}: some of them, with what is masked")
 
 
 if __name__ == "__main__":

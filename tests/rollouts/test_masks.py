@@ -71,7 +71,7 @@ def test_an_empty_scene_shows_the_agent_only(renderer: Renderer) -> None:
     agent = classes[CLASSES.index("agent")]
     assert np.array_equal(agent | (frame > 0).any(axis=-1), agent)
     rows, columns = np.nonzero(agent)
-    assert rows.min() >= 26 and rows.max() <= 37 and columns.min() >= 27 and columns.max() <= 36
+    assert (rows.min() >= 26) & (rows.max() <= 37) & (columns.min() >= 27) & (columns.max() <= 36)
 
 
 def test_each_kind_of_object_is_where_it_was_put(renderer: Renderer) -> None:

@@ -160,8 +160,9 @@ states = [state for state, _ in played(HARD, environments=8, every=25, samples=2
 refused = drawn = 0
 for trial in range({trials}):
     data = bytearray(states[trial % len(states)])
-    # In turn: anywhere, in the options, and (twice) in the last 33 kB but the grid: entities, world and CoinRun's own.
-    start, end = [(0, len(data)), (15, 90), (len(data) - 33000, len(data) - 16500), (len(data) - 36, len(data))][trial % 4]
+    # In turn: anywhere, in the options, in what stands before the grid, in CoinRun's own fields.
+    n = len(data)
+    start, end = [(0, n), (15, 90), (n - 33000, n - 16500), (n - 36, n)][trial % 4]
     for _ in range(generator.integers(1, 3)):
         data[generator.integers(start, end)] ^= 1 << generator.integers(8)
     try:
