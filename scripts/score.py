@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import collect
-from common import CONSOLE, build, differences, locked, main, named_agents, plain, run_folder, track
+from common import CONSOLE, build, differences, locked, main, named_agents, plain, run_folder, track, whole
 from omegaconf import DictConfig
 
 from agents.checkpoint import Agent
@@ -58,7 +58,7 @@ def bank_for(config: Mapping[str, Any]) -> FrameBank:
     """The bank's file, or a bank that the agent plays now and later runs find again."""
     bank = str(config["bank"])
     if bank not in PLANS:
-        return load(bank, frames=1)
+        return load(bank, whole(config["frames"], "frames"))
     with locked(Path("runs/collect") / collect.folder(config)) as kept:
         return collect.obtain(kept / collect.FILE, config)
 

@@ -1,0 +1,79 @@
+"""What a bank shows: masks, removals and their controls."""
+
+import numpy as np
+import pytest
+
+from rollouts.bank import SPREAD, BankError, FrameBank
+from scoring.evidence import NAMES, Evidence, move_silhouette
+
+
+def test_masks_and_removals_fit_the_frames(bank: FrameBank, evidence: Evidence) -> None:
+    assert evidence.masks.shape == (len(bank), len(NAMES), 64, 64)
+    assert {"crate", "agent", "velocity"} <= set(evidence.removed)
+    for name, changed in evidence.removed.items():
+        mask = evidence.masks[changed.index, NAMES.index(name)]
+        different = (changed.frames != bank.frames[changed.index]).any(axis=-1)
+        assert mask.any(axis=(1, 2)).all(), "a frame without the class is in its list"
+        # What is changed lies on objects: the removed ones, or half-transparent ones before them.
+        on_objects = evidence.objects[changed.index] | evidence.masks[changed.index, NAMES.index("velocity")]
+        assert not (different & ~on_objects).any()
+        if name != "velocity":
+            assert (different & mask).any(axis=(1, 2)).mean() > 0.95
+    assert len(evidence.removed["agent"].index) == len(bank)
+
+
+def test_controls_change_background_only_and_as_much_of_it(bank: FrameBank, evidence: Evidence) -> None:
+    for name, changed in evidence.control.items():
+        different = (changed.frames != bank.frames[changed.index]).any(axis=-1)
+        on_objects = evidence.objects[changed.index] | evidence.masks[changed.index, NAMES.index("velocity")]
+        assert not (different & on_objects).any()
+        pixels = evidence.masks[changed.index, NAMES.index(name)].sum(axis=(1, 2))
+        assert (different.sum(axis=(1, 2)) <= pixels).all()
+        assert different.sum() > 0.7 * pixels.sum()
+
+
+def test_velocity_is_that_of_another_frame(bank: FrameBank, evidence: Evidence) -> None:
+    shown = evidence.removed["velocity"].frames[:, 5, [5, 20]]
+    own = bank.frames[:, 5, [5, 20]]
+    assert sorted(map(bytes, shown)) == sorted(map(bytes, own))
+    assert (shown != own).any()
+
+
+def test_prevalence(evidence: Evidence) -> None:
+    prevalence = evidence.prevalence
+    assert prevalence["velocity"] == pytest.approx(13 * 26 / 64**2)
+    assert prevalence["surface"] < prevalence["wall"] < prevalence["objects"]
+    assert evidence.pixels.sum() == evidence.masks.sum()
+
+
+def test_silhouettes_move_to_free_places() -> None:
+    generator = np.random.default_rng(0)
+    silhouette = np.zeros((64, 64), dtype=bool)
+    silhouette[5:8, 5:10] = True
+    silhouette[6, 7] = False
+    occupied = np.ones((64, 64), dtype=bool)
+    occupied[40:43, 30:36] = False
+    places = [move_silhouette(silhouette, occupied, generator) for _ in range(20)]
+    columns = set()
+    for place in places:
+        assert place is not None
+        assert place.sum() == silhouette.sum()
+        assert not (place & occupied).any()
+        columns.add(int(np.nonzero(place)[1].min()))
+    assert columns == {30, 31}
+    occupied[41, 32] = True
+    # The hole of the silhouette may lie on what is occupied.
+    place = move_silhouette(silhouette, occupied, generator)
+    assert place is not None
+    assert np.nonzero(place)[1].min() == 30
+    assert move_silhouette(silhouette, np.ones((64, 64), dtype=bool), generator) is None
+
+
+def test_a_bank_of_another_renderer_is_refused(bank: FrameBank) -> None:
+    from dataclasses import replace
+
+    from scoring.evidence import gather
+
+    with pytest.raises(BankError, match="drawn by renderer 000000000000"):
+        gather(replace(bank, renderer="0" * 64))
+    assert SPREAD.frames == 512

@@ -1,0 +1,191 @@
+"""The whole score on real frames: planted detectors are found, untrained networks are not, and bad input is refused."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from agents.checkpoint import Agent, untrained_agent
+from rollouts.bank import BankError, FrameBank
+from rollouts.coinrun import EnvOptions
+from rollouts.errors import InputError
+from scoring import pipeline
+from scoring.evidence import NAMES, Evidence
+from scoring.metrics import orbay2020, threshold
+from scoring.pipeline import ScoreConfig, attributed_frames, score
+from scoring.projection import covered
+from scoring.report.table import comparison, features_table, frame, label
+
+FAST = ScoreConfig(features="channels", steps=4, bootstrap=200, permutations=99, refits=1, components=4)
+
+
+@pytest.fixture
+def agent() -> Agent:
+    return untrained_agent("compact", EnvOptions(), seed=0)
+
+
+def brown_detector() -> Agent:
+    """The value is minus the summed response of one channel to the brown of crates; the other channels are random.
+
+    1a keeps the red-blue contrast of single pixels, 2a and 2b pass it on, and everything behind sums it up.
+    """
+    agent = untrained_agent("compact", EnvOptions(), seed=0)
+    network = agent.network
+    with torch.no_grad():
+        for name in ("1a_conv", "2a_conv", "2b_conv", "3a_conv"):
+            conv = network.trunk.get_submodule(name)
+            assert isinstance(conv, nn.Conv2d)
+            conv.weight[0] = 0
+            centre = conv.weight.shape[-1] // 2
+            if name == "1a_conv":
+                conv.weight[0, :, centre, centre] = torch.tensor([4.0, 0.0, -4.0])
+            else:
+                conv.weight[0, 0, centre, centre] = 1.0
+        network.trunk.get_submodule("fc1_linear").weight.zero_()
+        network.trunk.get_submodule("fc1_linear").weight[0, :16] = 1.0  # channel 0 of the 4 x 4 cells
+        network.value.weight.zero_()
+        network.value.weight[0, 0] = -1.0
+    return agent
+
+
+def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
+    told: list[int] = []
+    found = score(agent, bank, evidence, replace(FAST, features="nmf"), told.append)
+    assert told[-1] == max(told) == attributed_frames(bank, evidence, replace(FAST, features="nmf"))
+    text = json.dumps(found.summary)
+    for word in ("interpretable_fraction", "graded_score", "lift", "localisation", "orbay2020", "prevalence",
+                 "completeness_error", "settings", "versions", "renderer_sha256", "weights_sha256"):  # fmt: skip
+        assert word in text
+    assert found.summary["headline"]["features"] == 4
+    table = frame(found)
+    assert len(table) == 4 * len(NAMES)
+    assert set(table["class"]) == set(NAMES)
+    share = table.groupby("feature")["share"].first()
+    assert share.sum() == pytest.approx(1)
+    assert comparison([("a", found.summary), ("b", found.summary)]).row_count == 9
+    assert features_table(found).row_count == 4
+    assert all(label(found, k).startswith(f"{k}: ") for k in range(4))
+
+
+def test_energies_are_those_of_a_slow_loop(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
+    """kappa of a few pairs, from the maps and masks one cell at a time."""
+    found = score(agent, bank, evidence, replace(FAST, dilation=0))
+    maps = np.abs(found.maps)
+    geometry = found.geometry
+    for k, name in ((0, "wall"), (3, "crate"), (7, "surface")):
+        masks = evidence.masks[:, NAMES.index(name)]
+        hit = total = 0.0
+        for i in range(len(bank)):
+            for row in range(geometry.size):
+                for column in range(geometry.size):
+                    # Cells of compact's 2b are 4 pixels wide, centred on pixels 0, 4, 8: half pixels at both ends.
+                    y, x = row * 4, column * 4
+                    weights = np.outer(*(np.array([0.5, 1, 1, 1, 0.5]),) * 2)
+                    window = np.pad(masks[i].astype(float), 2)[y : y + 5, x : x + 5]
+                    inside = np.pad(np.ones((64, 64)), 2)[y : y + 5, x : x + 5]
+                    hit += maps[i, k, row, column] * (weights * window).sum() / (weights * inside).sum()
+                    total += maps[i, k, row, column]
+        assert found.features.energy[k, NAMES.index(name)] == pytest.approx(hit / total, rel=1e-4)
+
+
+def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
+    found = score(agent, bank, evidence, FAST)
+    basis = pipeline.Channels(32)
+    own = pipeline.attribute(agent.network, "2b", bank.frames, steps=FAST.steps)
+    changed = evidence.removed["crate"]
+    after = pipeline.attribute(agent.network, "2b", changed.frames, steps=FAST.steps)
+    y = pipeline.average_over_cells(
+        pipeline.dilate(evidence.masks[changed.index, NAMES.index("crate")], 2), found.geometry
+    )
+    for k in (1, 5):
+        original = sum(
+            (np.abs(basis.transform(own)[i, k]) * y[j]).sum() for j, i in enumerate(changed.index)
+        )
+        removed = (np.abs(basis.transform(after)[:, k]) * y).sum()
+        assert found.features.causal[k, NAMES.index("crate")] == pytest.approx(1 - removed / original, rel=1e-3)
+    drop = float((own.outputs[changed.index] - after.outputs).mean())
+    assert found.summary["classes"]["crate"]["target_drop"] == pytest.approx(drop, rel=1e-3, abs=1e-7)
+
+
+def test_the_features_of_an_untrained_network_are_not_interpretable(
+    agent: Agent, bank: FrameBank, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
+    for features in ("channels", "nmf", "rotated"):
+        found = score(agent, bank, evidence, replace(FAST, features=features, rotations=2))
+        assert found.summary["headline"]["interpretable_fraction"]["value"] <= 0.05
+
+
+def test_a_planted_detector_is_found(
+    bank: FrameBank, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One channel that answers to brown sits on crates far more than chance, goes when they go, and is negative."""
+    monkeypatch.setattr(pipeline, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
+    found = score(brown_detector(), bank, evidence, FAST)
+    assert found.features.share[0] == pytest.approx(1)
+    assert found.summary["diagnostics"]["dead_features"] == 31
+    crate = NAMES.index("crate")
+    assert found.features.sign[0, crate] == pytest.approx(-1)
+    assert found.features.lift[0, crate] > 1
+    assert found.features.causal[0, crate] > 0.3
+    assert abs(found.features.causal_control[0, crate]) < 0.2
+
+
+@pytest.mark.parametrize("projection", ["rf_box", "erf"])
+def test_projections_widen_the_attribution(
+    agent: Agent, bank: FrameBank, evidence: Evidence, projection: str
+) -> None:
+    plain = score(agent, bank, evidence, FAST)
+    projected = score(agent, bank, evidence, replace(FAST, projection=projection))
+    assert projected.maps.shape[2:] == (64, 64)
+    np.testing.assert_allclose(projected.features.share, plain.features.share, atol=0.05)
+    assert projected.summary["diagnostics"]["orbay2020"] == plain.summary["diagnostics"]["orbay2020"]
+
+
+def test_orbay2020_equals_a_slow_loop_on_five_frames(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
+    found = score(agent, bank, evidence, FAST)
+    w = np.abs(found.maps[:5])
+    geometry = found.geometry
+    shares = []
+    for i in range(5):
+        for k in range(w.shape[1]):
+            top = w[i, k].max()
+            if top == 0:
+                continue
+            box = np.zeros((64, 64), dtype=bool)
+            for row in range(16):
+                for column in range(16):
+                    if w[i, k, row, column] > 0.1 * top:
+                        y, x = 4 * row, 4 * column
+                        box[max(y - 10, 0) : y + 11, max(x - 10, 0) : x + 11] = True  # 21 pixels wide
+            shares.append((box & evidence.objects[i]).sum() / box.sum())
+    areas = [covered(threshold(w[:, k]), geometry) for k in range(w.shape[1])]
+    assert orbay2020(areas, evidence.objects[:5]) == pytest.approx(np.mean(shares))
+
+
+def test_a_trajectory_gets_no_interval_and_no_headline(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
+    one = replace(bank, environment=np.zeros_like(bank.environment), time=np.arange(len(bank), dtype=np.int32))
+    found = score(agent, one, evidence, FAST)
+    assert found.summary["headline"]["interpretable_fraction"] == {"value": None, "interval": None}
+    assert found.summary["diagnostics"]["lift"]["value"] is None
+    assert 0 < found.summary["diagnostics"]["orbay2020"]["rf_box"]["value"] < 1
+    assert np.isfinite(found.features.kappa[0, NAMES.index("wall")])
+
+
+def test_bad_input_is_refused_before_any_work(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
+    with pytest.raises(InputError, match="no layer '9x'; its layers are 1a, 2a, 2b, 3a"):
+        score(agent, bank, evidence, replace(FAST, layer="9x"))
+    with pytest.raises(InputError, match="logits 0 to 14"):
+        score(agent, bank, evidence, replace(FAST, target="logit:15"))
+    easy = untrained_agent("compact", EnvOptions("easy"), seed=0)
+    with pytest.raises(BankError, match="trained on easy"):
+        score(easy, bank, evidence, FAST)
+    empty = replace(bank, pool=bank.pool[:0], pool_environment=bank.pool_environment[:0])
+    with pytest.raises(InputError, match="no pool of frames"):
+        score(agent, empty, evidence, replace(FAST, features="nmf"))
+    for change in ({"features": "pca"}, {"projection": "cam"}, {"steps": 0}, {"dilation": 3}, {"tau": 1.0}):
+        with pytest.raises(InputError, match=next(iter(change))):
+            replace(FAST, **change)  # type: ignore[arg-type]

@@ -1,0 +1,215 @@
+"""The commands as a user runs them: names of folders, presets, and one sentence for bad input."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import collect
+import pandas as pd
+import pytest
+import score
+import train
+import yaml
+from common import build, differences
+
+from agents.checkpoint import save_agent, untrained_agent
+from agents.ppo import PPOConfig
+from agents.training import TrainConfig
+from rollouts.coinrun import EnvOptions
+from rollouts.errors import InputError
+from scoring.pipeline import ScoreConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False)
+
+
+def refused(script: str, *arguments: str, cwd: Path) -> str:
+    """The one sentence that a command ends with; no traceback, and nothing left behind."""
+    done = run(script, *arguments, cwd=cwd)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("Error executing job")]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert not list(cwd.rglob("*.json")) + list(cwd.rglob("*.parquet")) + list(cwd.rglob("*.zip"))
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("agents") / "small.safetensors"
+    save_agent(path, untrained_agent("compact", EnvOptions(), seed=1))
+    return path
+
+
+def test_presets_are_the_defaults_of_the_code() -> None:
+    """The YAML files repeat the defaults so that they can be read and overridden; they may not drift apart."""
+    values = yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text())
+    assert build(PPOConfig, values.pop("ppo"), "train.ppo") == PPOConfig()
+    config = yaml.safe_load((ROOT / "conf/train.yaml").read_text())
+    assert build(EnvOptions, config["env"], "env") == EnvOptions()
+    chosen = train.settings(
+        {"network": config["network"], "seed": 0, "env": config["env"], "run": config["run"],
+         "train": yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text())}
+    )  # fmt: skip
+    assert chosen == TrainConfig()
+    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
+    assert {name: scored[name] for name in asdict(ScoreConfig())} == asdict(ScoreConfig())
+
+
+@pytest.mark.parametrize("experiment", ["orbay2020", "hilton2020"])
+def test_experiments_change_settings_that_exist(experiment: str) -> None:
+    values = yaml.safe_load((ROOT / f"conf/experiment/{experiment}.yaml").read_text())
+    known = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
+    assert set(values) <= set(known)
+    assert values["bank"] == "trajectory"
+    assert values["steps"] == 10
+
+
+def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
+    base = yaml.safe_load((ROOT / "conf/train.yaml").read_text())
+    base["train"] = yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text())
+
+    def name(**changes: object) -> str:
+        config = json.loads(json.dumps(base))
+        for path, value in changes.items():
+            *parts, last = path.split("__")
+            place = config
+            for part in parts:
+                place = place[part]
+            place[last] = value
+        return train.folder(config)
+
+    assert name(env__num_levels=100) == "compact-hard-n100-s0"
+    assert name(env__num_levels=100.0, train__total_steps=5e6, run__env_threads=7) == "compact-hard-n100-s0"
+    different = {name(), name(seed=1), name(network="clear"), name(env__distribution_mode="easy"),
+                 name(env__num_levels=100), name(env__num_levels=100, env__start_level=5),
+                 name(env__paint_velocity=False), name(train__ppo__gamma=0.99), name(train__precision="float32")}  # fmt: skip
+    assert len(different) == 9
+    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text()) | {"agent": str(agent)}
+    names = {score.folder(scored | change) for change in (
+        {}, {"layer": "3a"}, {"features": "channels"}, {"projection": "erf"}, {"seed": 3}, {"steps": 10},
+        {"bank": "trajectory"}, {"pool_frames": 64}, {"levels": "training"}, {"target": "logit:3"}, {"frames": 128},
+    )}  # fmt: skip
+    assert len(names) == 11
+    assert score.folder(scored | {"layer": "default"}) == score.folder(scored | {"layer": "2b"})
+    assert collect.folder(scored).startswith("small-")
+
+
+def test_whole_numbers_may_be_written_with_an_exponent() -> None:
+    assert build(PPOConfig, {"num_envs": 64.0, "learning_rate": 1}, "ppo") == PPOConfig(learning_rate=1.0)
+    for values, message in (
+        ({"num_envs": 6.5}, "ppo.num_envs is 6.5; it must be a whole number"),
+        ({"num_envs": "many"}, "ppo.num_envs is 'many'; it must be a number"),
+        ({"gamma": float("nan")}, "ppo.gamma is nan; it must be a number"),
+        ({"epochs": True}, "ppo.epochs is True; it must be a number"),
+    ):
+        with pytest.raises(InputError, match=re.escape(message)):
+            build(PPOConfig, values, "ppo")
+    assert differences(PPOConfig(gamma=0.5, num_envs=8)) == "-numenvs8-gamma0.5"
+
+
+def test_training_scoring_and_running_twice(tmp_path: Path) -> None:
+    """The thin path through all commands, on a small scale."""
+    small = ["train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "train.total_steps=512", "run.evaluation_episodes=8"]
+    done = run("train", *small, "env.num_levels=1e1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs/train").iterdir()
+    assert folder.name == "compact-hard-n10-s0-numenvs8-rolloutsteps32"
+    assert "unseen levels:" in done.stdout
+    assert list(folder.glob("events.out.tfevents*"))
+    trained = folder / "agent.safetensors"
+    before = trained.stat().st_mtime_ns
+    again = run("train", *small, "env.num_levels=10", cwd=tmp_path)
+    assert "is finished; nothing to do." in again.stdout
+    assert trained.stat().st_mtime_ns == before
+
+    quick = ["frames=64", "pool_frames=32", "steps=2", "refits=1", "bootstrap=50", "permutations=50"]
+    done = run("score", f"agent={trained.relative_to(tmp_path)}", *quick, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (scored,) = (tmp_path / "runs/score").iterdir()
+    summary = json.loads((scored / "scores.json").read_text())
+    assert summary["bank"]["frames"] == 64
+    assert summary["settings"] == asdict(ScoreConfig(steps=2, refits=1, bootstrap=50, permutations=50))
+    table = pd.read_parquet(scored / "features.parquet")
+    assert list(table["feature"].unique()) == list(range(8))
+    assert (scored / "features.png").stat().st_size > 10_000
+    again = run("score", f"agent={trained.relative_to(tmp_path)}", *quick, cwd=tmp_path)
+    assert "is finished; nothing to do." in again.stdout
+    # A sweep finds the same bank, and its folders are the single runs' folders.
+    swept = run("score", "-m", f"agent={trained.relative_to(tmp_path)}", "features=nmf,channels", *quick, cwd=tmp_path)
+    assert swept.returncode == 0, swept.stderr
+    assert "is finished; nothing to do." in swept.stdout
+    assert len(list((tmp_path / "runs/score").iterdir())) == 2
+    assert len(list((tmp_path / "runs/collect").iterdir())) == 1
+
+    # The bank's file serves another agent of the same environment, and no agent of another.
+    bank = next((tmp_path / "runs/collect").iterdir()) / "bank.zip"
+    save_agent(tmp_path / "easy.safetensors", untrained_agent("compact", EnvOptions("easy"), seed=0))
+    done = run("score", "agent=easy.safetensors", f"bank={bank}", "frames=64", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "The bank is hard, velocity painted, but easy-" in done.stderr
+    done = run("score", f"agent={trained}", f"bank={bank}", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "has 64 frames, 512 were asked for" in done.stderr
+
+
+def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) -> None:
+    assert "There is no checkpoint at nothing.safetensors" in refused("score", "agent=nothing.safetensors", cwd=tmp_path)
+    (tmp_path / "short.safetensors").write_bytes(agent.read_bytes()[:1000])
+    assert "not a complete safetensors file" in refused("score", "agent=short.safetensors", cwd=tmp_path)
+    (tmp_path / "text.safetensors").write_text("no agent")
+    assert "not a complete safetensors file" in refused("collect", "agent=text.safetensors", cwd=tmp_path)
+    assert "its layers are 1a, 2a, 2b, 3a" in refused("score", f"agent={agent}", "layer=5a", cwd=tmp_path)
+    assert "a multiple of 64" in refused("collect", f"agent={agent}", "frames=100", cwd=tmp_path)
+    assert "num_levels is -5" in refused("train", "env.num_levels=-5", cwd=tmp_path)
+    assert "start_level is 5" in refused("train", "env.start_level=5", cwd=tmp_path)
+    assert "There is no network 'resnet'" in refused("train", "network=resnet", cwd=tmp_path)
+    assert "train.total_steps is 2.5; it must be a whole number" in refused("train", "train.total_steps=2.5", cwd=tmp_path)
+    assert "env.levels" in refused("train", "env.levels=5", cwd=tmp_path)
+    assert "There is no bank at" in refused("score", f"agent={agent}", "bank=missing.zip", cwd=tmp_path)
+    assert "agent" in refused("score", cwd=tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(agent: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    sentence = refused("collect", f"agent={agent}", "frames=64", "pool_frames=0", cwd=tmp_path)
+    assert "runs" in sentence
+
+
+def test_a_folder_in_use_is_refused(agent: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    config = yaml.safe_load((ROOT / "conf/collect.yaml").read_text()) | {"agent": str(agent)}
+    folder = tmp_path / "runs/collect" / collect.folder(config)
+    folder.mkdir(parents=True)
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "is in use by another process" in refused("collect", f"agent={agent}", cwd=tmp_path)
+
+
+def test_every_training_scalar_is_explained() -> None:
+    from test_training import SMALL
+
+    from agents.training import Trainer
+
+    explained = (ROOT / "docs/metrics.md").read_text()
+    for name in Trainer(SMALL).step().scalars:
+        assert f"`{name}`" in explained
+
+
+def test_every_dependency_has_its_reason() -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    names = re.findall(r'^\s+"([a-z0-9-]+)[>=<]', text, flags=re.MULTILINE)
+    reasons = (ROOT / "docs/dependencies.md").read_text()
+    assert len(names) > 10
+    assert [name for name in names if f"`{name}`" not in reasons] == []
