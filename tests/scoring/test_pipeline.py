@@ -101,9 +101,7 @@ def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evi
         pipeline.dilate(evidence.masks[changed.index, NAMES.index("crate")], 2), found.geometry
     )
     for k in (1, 5):
-        original = sum(
-            (np.abs(basis.transform(own)[i, k]) * y[j]).sum() for j, i in enumerate(changed.index)
-        )
+        original = sum((np.abs(basis.transform(own)[i, k]) * y[j]).sum() for j, i in enumerate(changed.index))
         removed = (np.abs(basis.transform(after)[:, k]) * y).sum()
         assert found.features.causal[k, NAMES.index("crate")] == pytest.approx(1 - removed / original, rel=1e-3)
     drop = float((own.outputs[changed.index] - after.outputs).mean())
@@ -119,9 +117,7 @@ def test_the_features_of_an_untrained_network_are_not_interpretable(
         assert found.summary["headline"]["interpretable_fraction"]["value"] <= 0.05
 
 
-def test_a_planted_detector_is_found(
-    bank: FrameBank, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_planted_detector_is_found(bank: FrameBank, evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
     """One channel that answers to brown sits on crates far more than chance, goes when they go, and is negative."""
     monkeypatch.setattr(pipeline, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
     found = score(brown_detector(), bank, evidence, FAST)
@@ -135,9 +131,7 @@ def test_a_planted_detector_is_found(
 
 
 @pytest.mark.parametrize("projection", ["rf_box", "erf"])
-def test_projections_widen_the_attribution(
-    agent: Agent, bank: FrameBank, evidence: Evidence, projection: str
-) -> None:
+def test_projections_widen_the_attribution(agent: Agent, bank: FrameBank, evidence: Evidence, projection: str) -> None:
     plain = score(agent, bank, evidence, FAST)
     projected = score(agent, bank, evidence, replace(FAST, projection=projection))
     assert projected.maps.shape[2:] == (64, 64)

@@ -91,9 +91,12 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
 
     assert name(env__num_levels=100) == "compact-hard-n100-s0"
     assert name(env__num_levels=100.0, train__total_steps=5e6, run__env_threads=7) == "compact-hard-n100-s0"
-    different = {name(), name(seed=1), name(network="clear"), name(env__distribution_mode="easy"),
-                 name(env__num_levels=100), name(env__num_levels=100, env__start_level=5),
-                 name(env__paint_velocity=False), name(train__ppo__gamma=0.99), name(train__precision="float32")}  # fmt: skip
+    changes: list[dict[str, object]] = [
+        {}, {"seed": 1}, {"network": "clear"}, {"env__distribution_mode": "easy"}, {"env__num_levels": 100},
+        {"env__num_levels": 100, "env__start_level": 5}, {"env__paint_velocity": False}, {"train__ppo__gamma": 0.99},
+        {"train__precision": "float32"},
+    ]  # fmt: skip
+    different = {name(**change) for change in changes}
     assert len(different) == 9
     scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text()) | {"agent": str(agent)}
     names = {score.folder(scored | change) for change in (
@@ -164,7 +167,9 @@ def test_training_scoring_and_running_twice(tmp_path: Path) -> None:
 
 
 def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) -> None:
-    assert "There is no checkpoint at nothing.safetensors" in refused("score", "agent=nothing.safetensors", cwd=tmp_path)
+    assert "There is no checkpoint at nothing.safetensors" in refused(
+        "score", "agent=nothing.safetensors", cwd=tmp_path
+    )
     (tmp_path / "short.safetensors").write_bytes(agent.read_bytes()[:1000])
     assert "not a complete safetensors file" in refused("score", "agent=short.safetensors", cwd=tmp_path)
     (tmp_path / "text.safetensors").write_text("no agent")
@@ -174,7 +179,9 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
     assert "num_levels is -5" in refused("train", "env.num_levels=-5", cwd=tmp_path)
     assert "start_level is 5" in refused("train", "env.start_level=5", cwd=tmp_path)
     assert "There is no network 'resnet'" in refused("train", "network=resnet", cwd=tmp_path)
-    assert "train.total_steps is 2.5; it must be a whole number" in refused("train", "train.total_steps=2.5", cwd=tmp_path)
+    assert "train.total_steps is 2.5; it must be a whole number" in refused(
+        "train", "train.total_steps=2.5", cwd=tmp_path
+    )
     assert "env.levels" in refused("train", "env.levels=5", cwd=tmp_path)
     assert "There is no bank at" in refused("score", f"agent={agent}", "bank=missing.zip", cwd=tmp_path)
     assert "agent" in refused("score", cwd=tmp_path)

@@ -1,0 +1,19 @@
+"""Turn a published agent into the project's format.
+
+python scripts/import_openai.py checkpoint=coinrun.jd output=PATH
+"""
+
+from common import CONSOLE, main
+from omegaconf import DictConfig
+
+from agents.checkpoint import save_agent
+from agents.openai import import_agent
+
+
+def task(config: DictConfig) -> None:
+    save_agent(config.output, import_agent(config.checkpoint))
+    CONSOLE.print(f"{config.output}: the agent of {config.checkpoint}")
+
+
+if __name__ == "__main__":
+    main(task, "import_openai", lambda config: ".")
