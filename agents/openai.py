@@ -81,7 +81,7 @@ _PythonUnpickler: Any = pickle._Unpickler
 """The unpickler written in Python: between its steps the file stands where the arrays' bytes are."""
 
 
-class _Unpickler(_PythonUnpickler):
+class _Unpickler(_PythonUnpickler):  # type: ignore[misc]
     """Builds what `_ALLOWED` names and nothing else."""
 
     def __init__(self, file: Any) -> None:

@@ -39,6 +39,7 @@ from scoring.statistics import (
     best_class_lift,
     bootstrap_multiplicities,
     interval,
+    jackknife_interval,
     permutation_p_values,
 )
 
@@ -48,8 +49,6 @@ Progress = Callable[[int], None]
 FEATURES = ("nmf", "channels", "rotated")
 DILATIONS = (0, 2, 4)
 """Pixels by which masks are widened: one of them in the score, the others reported beside it."""
-LIFT_DRAWS = 200
-"""Bootstrap draws for the intervals of lift and localisation, each with 20 splits of its own."""
 REFIT_ROWS, REFIT_DRAWS = 100_000, 200
 """Cells that a refit is fitted on, and bootstrap draws that it is judged by."""
 ERF_FRAMES = 64
@@ -440,14 +439,16 @@ def _lift(
         return NO_NUMBER
     alive = verdict.alive
     _, value = best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=measure)
-    draws = []
-    for weights in bootstrap_multiplicities(len(subject.environments), LIFT_DRAWS, config.seed + 1):
+    left_out = []
+    for weights in 1 - np.eye(len(subject.environments)):
 
-        def drawn(energies: Energies, halves: FloatArray, weights: IntArray = weights) -> FloatArray:
+        def without_one(energies: Energies, halves: FloatArray, weights: FloatArray = weights) -> FloatArray:
             return measure(energies, halves * weights)
 
-        draws.append(best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=drawn)[1])
-    return _number(value, np.array(draws))
+        left_out.append(
+            best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=without_one)[1]
+        )
+    return {"value": value, "interval": list(jackknife_interval(value, np.array(left_out)))}
 
 
 def _orbay(subject: _Subject, basis: FeatureSet, config: ScoreConfig) -> dict[str, Any]:

@@ -33,6 +33,17 @@ def interval(samples: FloatArray, level: float = 0.95) -> FloatArray:
         return np.asarray(np.nanquantile(samples, [tail, 1 - tail], axis=0))
 
 
+def jackknife_interval(value: float, left_out: FloatArray, level: float = 0.95) -> tuple[float, float]:
+    """Normal limits around `value` from its values with each environment left out (E,) (Efron and Tibshirani 1993, ch. 11).
+
+    For numbers that a bootstrap pulls down, because its samples hold fewer different environments.
+    """
+    count = len(left_out)
+    deviation = float(np.sqrt((count - 1) * np.var(left_out)))
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    return value - z * deviation, value + z * deviation
+
+
 def best_class_lift(
     energies: Energies,
     eligible: BoolArray,
@@ -86,17 +97,6 @@ def benjamini_hochberg(p: FloatArray, level: float = 0.05) -> BoolArray:
     tested = np.sort(p[~np.isnan(p)])
     passing = tested[tested * (tested.size / np.arange(1, tested.size + 1)) <= level]
     return np.less_equal(p, passing.max(initial=-np.inf))
-
-
-def wilson_interval(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """Limits for a binomial share (Wilson 1927); (0, 1) without trials."""
-    if trials == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = successes / trials
-    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
-    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
 
 
 def _require_environments(environments: int, least: int = 2) -> None:

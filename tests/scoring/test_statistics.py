@@ -16,7 +16,7 @@ from scoring.statistics import (
     bootstrap_multiplicities,
     interval,
     permutation_p_values,
-    wilson_interval,
+    jackknife_interval,
 )
 
 
@@ -171,12 +171,9 @@ def test_benjamini_hochberg_rejects_below_a_later_success():
     assert not benjamini_hochberg(np.full((2, 2), np.nan)).any()
 
 
-@given(st.integers(1, 500), st.floats(0, 1), st.sampled_from([0.8, 0.95, 0.99]))
-def test_wilson_interval_agrees_with_scipy(trials, share, level):
-    successes = round(share * trials)
-    expected = stats.binomtest(successes, trials).proportion_ci(level, method="wilson")
-    np.testing.assert_allclose(wilson_interval(successes, trials, level), expected, atol=1e-9)
-
-
-def test_wilson_interval_without_trials_says_nothing():
-    assert wilson_interval(0, 0) == (0, 1)
+def test_jackknife_interval_of_a_mean_is_the_textbook_one():
+    values = np.random.default_rng(0).normal(size=40)
+    left_out = (values.sum() - values) / 39
+    low, high = jackknife_interval(values.mean(), left_out)
+    half = 1.959964 * values.std(ddof=1) / np.sqrt(40)
+    np.testing.assert_allclose((low, high), (values.mean() - half, values.mean() + half), rtol=1e-6)
