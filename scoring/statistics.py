@@ -34,7 +34,7 @@ def interval(samples: FloatArray, level: float = 0.95) -> FloatArray:
 
 
 def jackknife_interval(value: float, left_out: FloatArray, level: float = 0.95) -> tuple[float, float]:
-    """Normal limits around `value` from its values with each environment left out (E,) (Efron and Tibshirani 1993, ch. 11).
+    """Normal limits around `value` from its values with each environment left out (E,) (Tukey 1958).
 
     For numbers that a bootstrap pulls down, because its samples hold fewer different environments.
     """

@@ -15,8 +15,8 @@ from scoring.statistics import (
     best_class_lift,
     bootstrap_multiplicities,
     interval,
-    permutation_p_values,
     jackknife_interval,
+    permutation_p_values,
 )
 
 
