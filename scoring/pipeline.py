@@ -14,7 +14,7 @@ from rollouts.bank import FrameBank
 from rollouts.coinrun import renderer_sha256
 from rollouts.errors import InputError
 from rollouts.masks import dilate
-from scoring.attribution import Attribution, attribute, normalise
+from scoring.attribution import METHODS, Attribution, attribute, normalise, target_function
 from scoring.evidence import NAMES, SCORED, Counterfactual, Evidence
 from scoring.features import NMF, Channels, FeatureSet, fit_nmf, resampled, rotated
 from scoring.geometry import LayerGeometry, average_over_cells, cell_weights, layer_geometry
@@ -136,6 +136,18 @@ def attributed_frames(bank: FrameBank, evidence: Evidence, config: ScoreConfig) 
     return len(bank) + changed + (len(bank.pool) if config.features == "nmf" else 0)
 
 
+def check(agent: Agent, config: ScoreConfig) -> LayerGeometry:
+    """The layer's geometry; raises `InputError` for a layer, target, method or number of features it cannot have."""
+    layer = agent.network.default_layer if config.layer == "default" else config.layer
+    geometry = layer_geometry(agent.network, layer)
+    target_function(agent.network, layer, config.target)
+    if config.attribution not in METHODS:
+        raise InputError(f"attribution is '{config.attribution}'; it can be {', '.join(METHODS)}.")
+    if config.features == "nmf" and config.components > geometry.channels:
+        raise InputError(f"components is {config.components}; layer {layer} has {geometry.channels} channels.")
+    return geometry
+
+
 def score(
     agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig, progress: Progress = lambda frames: None
 ) -> Score:
@@ -145,9 +157,9 @@ def score(
     its own frames, or too small to fit features on.
     """
     bank.check_options(agent.options, "the agent")
+    geometry = check(agent, config)
     network = agent.network
     layer = network.default_layer if config.layer == "default" else config.layer
-    geometry = layer_geometry(network, layer)
     done = 0
 
     def explain(frames: NDArray[np.uint8]) -> Attribution:

@@ -15,8 +15,7 @@ from rollouts.bank import PLANS, FrameBank, load
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.evidence import Evidence, gather
-from scoring.geometry import layer_geometry
-from scoring.pipeline import Score, ScoreConfig, attributed_frames, score
+from scoring.pipeline import Score, ScoreConfig, attributed_frames, check, score
 from scoring.report.figures import features_figure
 from scoring.report.table import comparison, features_table, save_parquet
 
@@ -39,7 +38,7 @@ def folder(config: Mapping[str, Any]) -> str:
     chosen = settings(config)
     name, agent = only_agent(config)
     layer = agent.network.default_layer if chosen.layer == "default" else chosen.layer
-    layer_geometry(agent.network, layer)
+    check(agent, chosen)
     bank = str(config["bank"])
     named = ["layer", "features", "projection"]
     if bank in PLANS:

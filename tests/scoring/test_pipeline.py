@@ -174,6 +174,10 @@ def test_bad_input_is_refused_before_any_work(agent: Agent, bank: FrameBank, evi
         score(agent, bank, evidence, replace(FAST, layer="9x"))
     with pytest.raises(InputError, match="logits 0 to 14"):
         score(agent, bank, evidence, replace(FAST, target="logit:15"))
+    with pytest.raises(InputError, match="components is 33; layer 2b has 32 channels"):
+        score(agent, bank, evidence, replace(FAST, features="nmf", components=33))
+    with pytest.raises(InputError, match="attribution is 'lime'"):
+        score(agent, bank, evidence, replace(FAST, attribution="lime"))
     easy = untrained_agent("compact", EnvOptions("easy"), seed=0)
     with pytest.raises(BankError, match="trained on easy"):
         score(easy, bank, evidence, FAST)

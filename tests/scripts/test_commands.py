@@ -175,6 +175,7 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
     (tmp_path / "text.safetensors").write_text("no agent")
     assert "not a complete safetensors file" in refused("collect", "agent=text.safetensors", cwd=tmp_path)
     assert "its layers are 1a, 2a, 2b, 3a" in refused("score", f"agent={agent}", "layer=5a", cwd=tmp_path)
+    assert "logits 0 to 14" in refused("score", f"agent={agent}", "target=logit:15", cwd=tmp_path)
     assert "a multiple of 64" in refused("collect", f"agent={agent}", "frames=100", cwd=tmp_path)
     assert "num_levels is -5" in refused("train", "env.num_levels=-5", cwd=tmp_path)
     assert "start_level is 5" in refused("train", "env.start_level=5", cwd=tmp_path)
