@@ -39,50 +39,49 @@ class StateError(InputError):
     """Bytes that are no CoinRun state, or a state that CoinRun could not draw."""
 
 
-def _layout(integers: str = "", **more: str) -> np.dtype[np.void]:
-    """A packed little-endian structure: names of int32 fields, or blocks of names by kind ('i4' or 'f4') in order."""
-    blocks = [("i4", integers), *((kind.rstrip("_"), names) for kind, names in more.items())]
+def _layout(*blocks: tuple[str, str]) -> np.dtype[np.void]:
+    """A packed little-endian structure from its blocks of fields: the kind (i4 or f4) and their names, in order."""
     return np.dtype([(name, f"<{kind}") for kind, names in blocks for name in names.split()])
 
 
 GAME = _layout(
-    """paint_vel_info use_generated_assets use_monochrome_assets restrict_themes use_backgrounds center_agent debug_mode
-    distribution_mode use_sequential_levels use_easy_jump plain_assets physics_mode grid_step level_seed_low
-    level_seed_high game_type game_n"""
-)
+    ("i4", """paint_vel_info use_generated_assets use_monochrome_assets restrict_themes use_backgrounds center_agent
+     debug_mode distribution_mode use_sequential_levels use_easy_jump plain_assets physics_mode grid_step
+     level_seed_low level_seed_high game_type game_n"""),
+)  # fmt: skip
 EPISODE = _layout(
-    f4="reward",
-    i4="""done level_complete action timeout current_level_seed prev_level_seed episodes_remaining episode_done
-    last_reward_timer""",
-    f4_="last_reward",
-    i4_="default_action fixed_asset_seed cur_time is_waiting_for_step grid_size",
-)
+    ("f4", "reward"),
+    ("i4", """done level_complete action timeout current_level_seed prev_level_seed episodes_remaining episode_done
+     last_reward_timer"""),
+    ("f4", "last_reward"),
+    ("i4", "default_action fixed_asset_seed cur_time is_waiting_for_step grid_size"),
+)  # fmt: skip
 ENTITY = _layout(
-    f4="x y vx vy rx ry",
-    i4="type image_type image_theme render_z will_erase collides_with_entities",
-    f4_="collision_margin rotation vrot",
-    i4_="is_reflected fire_time spawn_time life_time expire_time use_abs_coords",
-    f4__="friction",
-    i4__="smart_step avoids_collisions auto_erase",
-    f4___="alpha health theta grow_rate alpha_decay climber_spawn_x",
+    ("f4", "x y vx vy rx ry"),
+    ("i4", "type image_type image_theme render_z will_erase collides_with_entities"),
+    ("f4", "collision_margin rotation vrot"),
+    ("i4", "is_reflected fire_time spawn_time life_time expire_time use_abs_coords"),
+    ("f4", "friction"),
+    ("i4", "smart_step avoids_collisions auto_erase"),
+    ("f4", "alpha health theta grow_rate alpha_decay climber_spawn_x"),
 )
 WORLD = _layout(
-    i4="use_procgen_background background_index",
-    f4="bg_tile_ratio bg_pct_x char_dim",
-    i4_="last_move_action move_action special_action",
-    f4_="mixrate maxspeed max_jump action_vx action_vy action_vrot center_x center_y",
-    i4__="random_agent_start has_useful_vel_info step_rand_int",
+    ("i4", "use_procgen_background background_index"),
+    ("f4", "bg_tile_ratio bg_pct_x char_dim"),
+    ("i4", "last_move_action move_action special_action"),
+    ("f4", "mixrate maxspeed max_jump action_vx action_vy action_vrot center_x center_y"),
+    ("i4", "random_agent_start has_useful_vel_info step_rand_int"),
 )
 VIEW = _layout(
-    i4="main_width main_height out_of_bounds_object",
-    f4="unit view_dim x_off y_off visibility min_visibility",
-    i4_="grid_width grid_height grid_cells",
+    ("i4", "main_width main_height out_of_bounds_object"),
+    ("f4", "unit view_dim x_off y_off visibility min_visibility"),
+    ("i4", "grid_width grid_height grid_cells"),
 )
 COINRUN = _layout(
-    f4="last_agent_y",
-    i4="wall_theme has_support facing_right is_on_crate",
-    f4_="gravity air_control",
-    i4_="end_of_buffer",
+    ("f4", "last_agent_y"),
+    ("i4", "wall_theme has_support facing_right is_on_crate"),
+    ("f4", "gravity air_control"),
+    ("i4", "end_of_buffer"),
 )
 VERSION, NAME, END_OF_BUFFER = 0, b"coinrun", struct.unpack("<i", b"\xfe\xca\xfe\xca")[0]
 
