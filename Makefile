@@ -14,7 +14,7 @@ test: $(BIN)/.installed ## the tests, a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 test-slow: $(BIN)/.installed ## the long checks, too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or kill or not slow"
 
 lint: $(BIN)/.installed ## ruff and mypy
 	$(BIN)/ruff check .

@@ -11,6 +11,10 @@ from agents.networks import ActorCritic
 from rollouts.errors import InputError
 
 
+class TrainingError(InputError):
+    """Training cannot go on with these settings."""
+
+
 @dataclass(frozen=True)
 class PPOConfig:
     """The settings shared by train-procgen (Cobbe et al. 2020), CleanRL and Hilton et al. 2020."""
@@ -183,7 +187,7 @@ class Learner:
                     sums[:5] += torch.stack([p.detach() for p in parts])
                 norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
                 if not torch.isfinite(norm):
-                    raise FloatingPointError("The gradient is not finite; training stops at the last checkpoint.")
+                    raise TrainingError("The gradient is not finite: training stops, and its last state is intact.")
                 sums[5] += norm * size
                 self.optimiser.step()
         means = (sums / (config.epochs * config.batch_size)).tolist()

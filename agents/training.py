@@ -30,6 +30,7 @@ from rollouts.coinrun import EnvOptions, make_env, observe, renderer_sha256
 from rollouts.errors import InputError
 
 STATE_FORMAT = "coinrun-training-2"
+STATE, PREVIOUS = "state.safetensors", "state.previous.safetensors"
 EPISODES_AVERAGED = 100
 
 
@@ -38,7 +39,8 @@ class TrainConfig:
     """What is trained, on what, for how long, and how it is run.
 
     `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 where the processor computes in it.
-    `total_steps` counts environment steps and is rounded up to whole rollouts.
+    `total_steps` counts environment steps and is rounded up to whole rollouts. A `deterministic` run refuses to go on
+    with another number of threads or another torch, so that stopping it changes nothing.
     """
 
     network: str = "compact"
@@ -50,6 +52,7 @@ class TrainConfig:
     env_threads: int = 1
     checkpoint_minutes: float = 5
     evaluation_episodes: int = 512
+    deterministic: bool = False
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
@@ -62,13 +65,16 @@ class TrainConfig:
 
     def fixed(self) -> dict[str, Any]:
         """What may not change when a run is resumed."""
-        return {
+        fixed = {
             "network": self.network,
             "options": asdict(self.options),
             "ppo": asdict(self.ppo),
             "seed": self.seed,
             "bfloat16": self.bfloat16,
         }
+        if self.deterministic:
+            fixed |= {"torch_threads": torch.get_num_threads(), "torch": torch.__version__}
+        return fixed
 
     @property
     def bfloat16(self) -> bool:
@@ -185,7 +191,7 @@ class Trainer:
         )
 
     def load(self, path: Path) -> None:
-        """Continue where `save` stood.
+        """Continue where `save` stood. All is read and checked before anything is changed.
 
         Raises `CheckpointError` for a damaged file, a run with other settings, or another build of the renderer.
         """
@@ -226,29 +232,56 @@ class Trainer:
         self.agent.curve = [(int(steps), float(value)) for steps, value in metadata["curve"]]
 
 
+def resume(trainer: Trainer, folder: Path, warn: Callable[[str], None]) -> None:
+    """Continue from the state in `folder`, or from the previous one where that is damaged; nothing without any.
+
+    Raises `CheckpointError` when the state belongs to a run with other settings, or neither can be read.
+    """
+    state, previous = folder / STATE, folder / PREVIOUS
+    if not state.exists() and not previous.exists():
+        return
+    try:
+        load_tensors(state)
+    except CheckpointError as error:
+        if not previous.exists():
+            raise
+        warn(f"{error} Going on from {previous}.")
+        state = previous
+    trainer.load(state)
+
+
+def save_state(trainer: Trainer, folder: Path) -> None:
+    """Write the state and keep the one before it; at any moment at least one of the two is whole."""
+    state = folder / STATE
+    new = folder / "state.new.safetensors"
+    trainer.save(new)
+    if state.exists():
+        state.replace(folder / PREVIOUS)
+    new.replace(state)
+
+
 def train(
     config: TrainConfig,
     folder: Path,
     report: Callable[[Progress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
+    warn: Callable[[str], None] = lambda sentence: None,
 ) -> Agent | None:
-    """Train to `total_steps` in `folder`, going on from `folder/state.safetensors` where it exists.
+    """Train to `total_steps` in `folder`, going on from the state there.
 
     Writes the state every `checkpoint_minutes`, when `stop` says so after an update (then returns None) and at the
     end, where the agent is evaluated on its training levels and on unseen ones and written to
-    `folder/agent.safetensors`. `report` is called after every update.
+    `folder/agent.safetensors`. `report` is called after every update, `warn` with a sentence when the last state could
+    not be read and the one before it is used. Raises `TrainingError` when the gradient is not finite.
     """
     trainer = Trainer(config)
-    state = folder / "state.safetensors"
-    if state.exists():
-        trainer.load(state)
+    resume(trainer, folder, warn)
     saved = time.monotonic()
     while not trainer.finished:
         report(trainer.step())
         stopping = stop()
         if stopping or trainer.finished or time.monotonic() - saved > 60 * config.checkpoint_minutes:
-            trainer.save(state)
-            save_agent(folder / "checkpoint.safetensors", trainer.agent)
+            save_state(trainer, folder)
             saved = time.monotonic()
         if stopping and not trainer.finished:
             return None
@@ -259,5 +292,4 @@ def train(
             found = evaluate(agent, options, config.evaluation_episodes, config.seed + 1, config.env_threads)
             agent.evaluation[name] = found.to_json()
     save_agent(folder / "agent.safetensors", agent)
-    (folder / "checkpoint.safetensors").unlink(missing_ok=True)
     return agent

@@ -26,6 +26,14 @@ CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 Settings = TypeVar("Settings")
 
 
+STOPPED = 75
+"""Exit status of a run that was asked to stop, and goes on when it is started again (EX_TEMPFAIL of sysexits.h)."""
+
+
+class Stopped(Exception):
+    """The run was asked to stop and has written its state."""
+
+
 def build(kind: type[Settings], values: Mapping[str, Any], where: str, **given: Any) -> Settings:
     """A dataclass from configuration values, whole numbers accepted as 5e6; `given` fields are passed as they are.
 
@@ -118,6 +126,9 @@ def main(task: Callable[[DictConfig], None], config_name: str, folder: Callable[
     conf = str(Path(__file__).parent.parent / "conf")
     try:
         hydra.main(version_base="1.3", config_path=conf, config_name=config_name)(task)()
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(STOPPED)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

@@ -7,18 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import CONSOLE, build, differences, main, plain, run_folder, track
+from common import CONSOLE, Stopped, build, differences, main, plain, run_folder, track
 from omegaconf import DictConfig
 
-from agents.checkpoint import load_agent, load_tensors
+from agents.checkpoint import CheckpointError, load_agent, load_tensors
 from agents.logging import TrainingLog
 from agents.ppo import PPOConfig
-from agents.training import Progress, TrainConfig, train
+from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
 from rollouts.coinrun import EnvOptions
-
-
-class Stopped(Exception):
-    """The run was asked to stop and has written its state."""
 
 
 def settings(config: Mapping[str, Any]) -> TrainConfig:
@@ -53,9 +49,9 @@ def task(config: DictConfig) -> None:
         if finished(run / "agent.safetensors", chosen.total_steps):
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return
-        signal.signal(signal.SIGTERM, stop)
-        state = run / "state.safetensors"
-        resumed_at = load_tensors(state)[1].get("steps", 0) if state.exists() else 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop)
+        resumed_at = steps_so_far(run)
         with TrainingLog(run, resumed_at) as log, track("Training", chosen.total_steps, resumed_at) as update:
 
             def report(progress: Progress) -> None:
@@ -64,9 +60,9 @@ def task(config: DictConfig) -> None:
                 reward = scalars.get("episode_return", float("nan"))
                 update(progress.steps, f"{scalars['steps_per_second']:,.0f} steps/s, return {reward:.2f}")
 
-            agent = train(chosen, run, report, lambda: stopping)
+            agent = train(chosen, run, report, lambda: stopping, CONSOLE.print)
         if agent is None:
-            raise Stopped(f"Stopped; the same command goes on from {state}.")
+            raise Stopped(f"Stopped after an update; the same command goes on from {run / STATE}.")
         CONSOLE.print(f"{run / 'agent.safetensors'}: {agent.steps:,} steps")
         for name, found in agent.evaluation.items():
             low, high = found["interval"]
@@ -74,6 +70,16 @@ def task(config: DictConfig) -> None:
                 f"  {name} levels: {found['completed']:.1%} of {found['episodes']} completed "
                 f"(95 % interval {low:.1%} to {high:.1%}), mean return {found['mean_return']:.2f}"
             )
+
+
+def steps_so_far(run: Path) -> int:
+    """Steps of the state that training will go on from, 0 without one."""
+    for name in (STATE, PREVIOUS):
+        try:
+            return int(load_tensors(run / name)[1]["steps"])
+        except (CheckpointError, KeyError):
+            continue
+    return 0
 
 
 def finished(path: Path, total_steps: int) -> bool:
