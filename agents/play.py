@@ -22,8 +22,8 @@ class Player:
 
     @torch.no_grad()
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.int32]:
-        logits, _ = self.network(torch.from_numpy(frames))
-        chosen = torch.multinomial(logits.softmax(dim=-1), 1, generator=self.generator).squeeze(-1)
+        logits, _ = self.network(torch.from_numpy(frames).to(self.network.value.weight.device))
+        chosen = torch.multinomial(logits.cpu().softmax(dim=-1), 1, generator=self.generator).squeeze(-1)
         picked: NDArray[np.int32] = self.actions[chosen.numpy()]
         return picked
 

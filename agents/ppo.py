@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from agents.computation import Computation
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
 
@@ -31,11 +32,9 @@ class PPOConfig:
     entropy_coef: float = 0.01
     value_coef: float = 0.5
     max_grad_norm: float = 0.5
-    slice_size: int = 256
-    """Frames that pass through the network at once; gradients of a minibatch's slices are added up."""
 
     def __post_init__(self) -> None:
-        for name in ("num_envs", "rollout_steps", "minibatches", "epochs", "slice_size"):
+        for name in ("num_envs", "rollout_steps", "minibatches", "epochs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         if self.batch_size % self.minibatches:
@@ -140,25 +139,21 @@ class RewardNormaliser:
 class Learner:
     """A network, its optimiser and the update that one rollout makes."""
 
-    def __init__(self, network: ActorCritic, config: PPOConfig, autocast: bool = False) -> None:
-        self.network: ActorCritic = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    def __init__(self, network: ActorCritic, config: PPOConfig, computation: Computation) -> None:
+        self.network = network
         self.config = config
-        self.autocast = autocast
+        self.computation = computation
+        self.forward = computation.function(network)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=config.adam_eps)
-
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (batch, actions) and values (batch,), float32; the inside is bfloat16 where `autocast` is on."""
-        with torch.autocast(frames.device.type, torch.bfloat16, enabled=self.autocast):
-            logits, values = self.network(frames)
-        return logits.float(), values.float()
 
     @torch.no_grad()
     def act(self, frames: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Sampled actions, their log probabilities and the values, each (batch,)."""
         logits, values = self.forward(frames)
         log_probs = torch.log_softmax(logits, dim=-1)
-        actions = torch.multinomial(log_probs.exp(), 1, generator=generator)
-        return actions.squeeze(-1), log_probs.gather(-1, actions).squeeze(-1), values
+        noise = torch.empty_like(log_probs).exponential_(generator=generator)
+        actions = (log_probs - noise.log()).argmax(dim=-1)  # the exponential race: no check that waits for a GPU
+        return actions, log_probs.gather(-1, actions[:, None]).squeeze(-1), values
 
     def update(self, rollout: Rollout, generator: torch.Generator) -> dict[str, float]:
         """Several epochs of minibatches over the rollout; returns the means of what `docs/metrics.md` explains."""
@@ -167,15 +162,16 @@ class Learner:
         returns = (advantage + rollout.values).flatten()
         frames = rollout.frames.flatten(0, 1)
         columns = [c.flatten() for c in (rollout.actions, rollout.log_probs, rollout.values, advantage)]
-        sums = torch.zeros(6)
+        sums = torch.zeros(6, device=frames.device)
         size = config.batch_size // config.minibatches
+        slice_size = self.computation.slice_size or size
         for _ in range(config.epochs):
-            order = torch.randperm(config.batch_size, generator=generator)
+            order = torch.randperm(config.batch_size, generator=generator, device=frames.device)
             for minibatch in order.split(size):
                 chosen_advantage = columns[3][minibatch]
                 mean, std = chosen_advantage.mean(), chosen_advantage.std(correction=0)
                 self.optimiser.zero_grad(set_to_none=True)
-                for part in minibatch.split(config.slice_size):
+                for part in minibatch.split(slice_size):
                     logits, values = self.forward(frames[part])
                     loss = losses(
                         logits, values, columns[0][part], columns[1][part], columns[2][part],
@@ -185,12 +181,11 @@ class Learner:
                     (total / size).backward()
                     parts = (loss.policy, loss.value, loss.entropy, loss.approx_kl, loss.clip_fraction)
                     sums[:5] += torch.stack([p.detach() for p in parts])
-                norm = nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
-                if not torch.isfinite(norm):
-                    raise TrainingError("The gradient is not finite: training stops, and its last state is intact.")
-                sums[5] += norm * size
+                sums[5] += size * nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
                 self.optimiser.step()
         means = (sums / (config.epochs * config.batch_size)).tolist()
+        if not np.isfinite(means).all():
+            raise TrainingError("The loss or its gradient is not finite: training stops, and its last state is intact.")
         names = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "gradient_norm")
         unexplained = (returns - columns[2]).var() / returns.var().clamp_min(1e-12)
         return dict(zip(names, means, strict=True)) | {"explained_variance": 1 - unexplained.item()}

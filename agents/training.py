@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from agents.checkpoint import (
     Agent,
@@ -23,13 +25,14 @@ from agents.checkpoint import (
     save_tensors,
     untrained_agent,
 )
+from agents.computation import Computation
 from agents.networks import NETWORKS
 from agents.play import evaluate
 from agents.ppo import Learner, PPOConfig, RewardNormaliser, Rollout
 from rollouts.coinrun import EnvOptions, make_env, observe, renderer_sha256
 from rollouts.errors import InputError
 
-STATE_FORMAT = "coinrun-training-2"
+STATE_FORMAT = "coinrun-training-3"
 STATE, PREVIOUS = "state.safetensors", "state.previous.safetensors"
 EPISODES_AVERAGED = 100
 
@@ -38,9 +41,9 @@ EPISODES_AVERAGED = 100
 class TrainConfig:
     """What is trained, on what, for how long, and how it is run.
 
-    `precision` is `float32`, `bfloat16`, or `auto`: bfloat16 where the processor computes in it.
     `total_steps` counts environment steps and is rounded up to whole rollouts. A `deterministic` run refuses to go on
-    with another number of threads or another torch, so that stopping it changes nothing.
+    with another computation, number of threads or torch, so that stopping it changes nothing; it needs a CPU, since
+    on a GPU the environments are not saved and begin new episodes. Raises `InputError` for settings that cannot be.
     """
 
     network: str = "compact"
@@ -48,7 +51,7 @@ class TrainConfig:
     ppo: PPOConfig = field(default_factory=PPOConfig)
     seed: int = 0
     total_steps: int = 25_000_000
-    precision: str = "auto"
+    computation: Computation = field(default_factory=Computation)
     env_threads: int = 1
     checkpoint_minutes: float = 5
     evaluation_episodes: int = 512
@@ -59,29 +62,31 @@ class TrainConfig:
             raise InputError(f"There is no network '{self.network}'; there are {', '.join(NETWORKS)}.")
         if self.total_steps < 1:
             raise InputError(f"total_steps is {self.total_steps}; it must be at least 1.")
-        if self.precision not in ("auto", "float32", "bfloat16"):
-            raise InputError(f"precision is '{self.precision}'; it can be 'auto', 'float32' or 'bfloat16'.")
+        if self.ppo.num_envs % self.computation.halves:
+            raise InputError(f"{self.ppo.num_envs} environments do not divide into {self.computation.halves} halves.")
+        if self.deterministic and not self.saves_environments:
+            raise InputError("A deterministic run needs the CPU: a GPU's run begins new episodes when it goes on.")
         self.options.unseen()  # refuses levels that must stay unseen
 
     def fixed(self) -> dict[str, Any]:
         """What may not change when a run is resumed."""
-        fixed = {
+        return {
             "network": self.network,
             "options": asdict(self.options),
             "ppo": asdict(self.ppo),
             "seed": self.seed,
-            "bfloat16": self.bfloat16,
+            "bfloat16": self.computation.bfloat16,
         }
-        if self.deterministic:
-            fixed |= {"torch_threads": torch.get_num_threads(), "torch": torch.__version__}
-        return fixed
+
+    def circumstances(self) -> dict[str, Any]:
+        """What may not change either when a deterministic run is resumed."""
+        threads, version = torch.get_num_threads(), torch.__version__
+        return {"computation": asdict(self.computation), "torch_threads": threads, "torch": version}
 
     @property
-    def bfloat16(self) -> bool:
-        """Whether the network computes in bfloat16."""
-        if self.precision == "auto":
-            return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-        return self.precision == "bfloat16"
+    def saves_environments(self) -> bool:
+        """Whether the state holds the environments: thousands of them on a GPU would make it large."""
+        return self.computation.device == "cpu"
 
 
 @dataclass(frozen=True)
@@ -101,14 +106,32 @@ class Trainer:
         ppo = config.ppo
         self.agent = untrained_agent(config.network, config.options, config.seed)
         self.agent.network.train()
-        self.agent.training = {"ppo": asdict(ppo), "bfloat16": config.bfloat16, "torch": torch.__version__}
-        self.learner = Learner(self.agent.network, ppo, config.bfloat16)
-        self.generator = torch.Generator().manual_seed(config.seed)
-        self.env = make_env(ppo.num_envs, config.options, config.seed, config.env_threads)
+        self.agent.training = {"ppo": asdict(ppo), **config.circumstances()}
+        self.learner = Learner(self.agent.network, ppo, config.computation)
+        device, halves = config.computation.device, config.computation.halves
+        size = ppo.num_envs // halves
+        self.parts = [slice(start, start + size) for start in range(0, ppo.num_envs, size)]
+        self.frames = torch.empty((ppo.rollout_steps, ppo.num_envs, 64, 64, 3), dtype=torch.uint8, device=device)
+        self.staging = [
+            torch.empty((size, 64, 64, 3), dtype=torch.uint8, pin_memory=device == "cuda") for _ in self.parts
+        ]
         self.normaliser = RewardNormaliser(ppo.num_envs, ppo.gamma)
-        self.episode_returns = np.zeros(ppo.num_envs)
-        self.episode_lengths = np.zeros(ppo.num_envs, dtype=np.int64)
         self.recent: deque[tuple[float, int]] = deque(maxlen=EPISODES_AVERAGED)
+        self._begin_episodes()
+
+    def _begin_episodes(self) -> None:
+        """Make environments and random numbers that belong to this run at this step, and begin an episode in each."""
+        config, num = self.config, self.config.ppo.num_envs
+        at = (config.seed, self.agent.steps)
+        seeds = np.random.SeedSequence(at).generate_state(1 + len(self.parts)) >> 1  # procgen's seeds have 31 bits
+        self.generator = torch.Generator(config.computation.device).manual_seed(int(seeds[0]))
+        self.envs = [
+            make_env(part.stop - part.start, config.options, int(seed), config.env_threads)
+            for part, seed in zip(self.parts, seeds[1:], strict=True)
+        ]
+        self.normaliser.returns = np.zeros(num)
+        self.episode_returns = np.zeros(num)
+        self.episode_lengths = np.zeros(num, dtype=np.int64)
 
     @property
     def finished(self) -> bool:
@@ -135,46 +158,68 @@ class Trainer:
         return Progress(self.agent.steps, self.config.total_steps, scalars)
 
     def _rollout(self) -> Rollout:
-        ppo = self.config.ppo
+        """Play every part of the environments in turn: while one is in the network, the others are being stepped."""
+        ppo, device = self.config.ppo, self.config.computation.device
         shape = (ppo.rollout_steps, ppo.num_envs)
-        frames = torch.empty((*shape, 64, 64, 3), dtype=torch.uint8)
-        rewards, first = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
-        actions = torch.empty(shape, dtype=torch.int64)
-        log_probs, values = torch.empty(shape), torch.empty(shape)
+        rewards = np.empty(shape, dtype=np.float32)
+        first = np.empty((ppo.rollout_steps + 1, ppo.num_envs), dtype=bool)
+        actions = torch.empty(shape, dtype=torch.int64, device=device)
+        log_probs, values = torch.empty(shape, device=device), torch.empty(shape, device=device)
+        last_value = torch.empty(ppo.num_envs, device=device)
         procgen_actions = np.asarray(self.agent.actions, dtype=np.int32)
-        _, observation, first_now = observe(self.env)
         for t in range(ppo.rollout_steps):
-            frames[t] = torch.from_numpy(observation)
-            first[t] = first_now
-            actions[t], log_probs[t], values[t] = self.learner.act(frames[t], self.generator)
-            self.env.act(procgen_actions[actions[t].numpy()])
-            reward, observation, first_now = observe(self.env)
-            rewards[t] = self.normaliser(reward, first_now)
-            self.episode_returns += reward
-            self.episode_lengths += 1
-            for index in np.flatnonzero(first_now):
-                self.recent.append((float(self.episode_returns[index]), int(self.episode_lengths[index])))
-            self.episode_returns[first_now] = 0
-            self.episode_lengths[first_now] = 0
-        with torch.no_grad():
-            _, last_value = self.learner.forward(torch.from_numpy(observation))
+            for env, part, staging in zip(self.envs, self.parts, self.staging, strict=True):
+                reward, observation, first[t, part] = observe(env, copy=False)
+                if t > 0:
+                    rewards[t - 1, part] = reward
+                frames = self._upload(observation, staging, self.frames[t, part])
+                chosen, log_probs[t, part], values[t, part] = self.learner.act(frames, self.generator)
+                actions[t, part] = chosen
+                env.act(procgen_actions[chosen.cpu().numpy()])
+        for env, part, staging in zip(self.envs, self.parts, self.staging, strict=True):
+            rewards[-1, part], observation, first[-1, part] = observe(env, copy=False)
+            frames = self._upload(observation, staging, torch.empty_like(staging, device=device))
+            with torch.no_grad():
+                last_value[part] = self.learner.forward(frames)[1]
+        scaled = np.stack([self._account(rewards[t], first[t + 1]) for t in range(ppo.rollout_steps)])
+        ended = torch.from_numpy(first).to(device)
         return Rollout(
-            frames, actions, log_probs, values, torch.from_numpy(rewards), torch.from_numpy(first),
-            last_value, torch.from_numpy(first_now),
+            self.frames, actions, log_probs, values, torch.from_numpy(scaled).to(device), ended[:-1],
+            last_value, ended[-1],
         )  # fmt: skip
 
+    @staticmethod
+    def _upload(observation: NDArray[np.uint8], staging: Tensor, target: Tensor) -> Tensor:
+        """Copy frames that the environment will overwrite to `target`, through page-locked memory for a GPU."""
+        source = torch.from_numpy(observation)
+        if target.device.type == "cpu":
+            return target.copy_(source)
+        return target.copy_(staging.copy_(source), non_blocking=True)
+
+    def _account(self, reward: NDArray[np.float32], first: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Keep the books of one time step of all environments; returns the rewards normalised."""
+        self.episode_returns += reward
+        self.episode_lengths += 1
+        for index in np.flatnonzero(first):
+            self.recent.append((float(self.episode_returns[index]), int(self.episode_lengths[index])))
+        self.episode_returns[first] = 0
+        self.episode_lengths[first] = 0
+        return self.normaliser(reward, first)
+
     def save(self, path: Path) -> None:
-        """Write everything that the rest of the run depends on, atomically."""
+        """Write everything that the rest of the run depends on, atomically; on a GPU all but the environments."""
         tensors = {f"network.{name}": value for name, value in self.agent.network.state_dict().items()}
         names = [name for name, _ in self.agent.network.named_parameters()]
         for index, moments in self.learner.optimiser.state_dict()["state"].items():
             tensors |= {f"adam.{names[index]}.{key}": torch.as_tensor(value) for key, value in moments.items()}
-        tensors["generator"] = self.generator.get_state()
-        tensors["normaliser.returns"] = torch.from_numpy(self.normaliser.returns.copy())
-        tensors["episode_returns"] = torch.from_numpy(self.episode_returns.copy())
-        tensors["episode_lengths"] = torch.from_numpy(self.episode_lengths.copy())
-        for index, state in enumerate(self.env.callmethod("get_state")):
-            tensors[f"env.{index:05d}"] = torch.frombuffer(bytearray(state), dtype=torch.uint8)
+        if self.config.saves_environments:
+            tensors["generator"] = self.generator.get_state()
+            tensors["normaliser.returns"] = torch.from_numpy(self.normaliser.returns.copy())
+            tensors["episode_returns"] = torch.from_numpy(self.episode_returns.copy())
+            tensors["episode_lengths"] = torch.from_numpy(self.episode_lengths.copy())
+            states = [state for env in self.envs for state in env.callmethod("get_state")]
+            for index, state in enumerate(states):
+                tensors[f"env.{index:05d}"] = torch.frombuffer(bytearray(state), dtype=torch.uint8)
         normaliser = self.normaliser
         save_tensors(
             path,
@@ -182,6 +227,8 @@ class Trainer:
             {
                 "format": STATE_FORMAT,
                 "fixed": self.config.fixed(),
+                "circumstances": self.config.circumstances(),
+                "environments": self.config.saves_environments,
                 "renderer": renderer_sha256(),
                 "steps": self.agent.steps,
                 "curve": self.agent.curve,
@@ -193,17 +240,18 @@ class Trainer:
     def load(self, path: Path) -> None:
         """Continue where `save` stood. All is read and checked before anything is changed.
 
-        Raises `CheckpointError` for a damaged file, a run with other settings, or another build of the renderer.
+        A state that was written on a GPU, or is read on one, goes on with new episodes. Raises `CheckpointError` for
+        a damaged file, a run with other settings, or another build of the renderer.
         """
         tensors, metadata = load_tensors(path)
         if metadata.get("format") != STATE_FORMAT:
             raise CheckpointError(f"{path} holds '{metadata.get('format')}', not a training state ('{STATE_FORMAT}').")
-        fixed = self.config.fixed()
-        for key, value in fixed.items():
-            if metadata["fixed"].get(key) != value:
-                raise CheckpointError(
-                    f"{path} was trained with {key} = {metadata['fixed'].get(key)}; it cannot go on with {value}."
-                )
+        was, now = metadata["fixed"], self.config.fixed()
+        if self.config.deterministic:
+            was, now = was | metadata["circumstances"], now | self.config.circumstances()
+        for key, value in now.items():
+            if was[key] != value:
+                raise CheckpointError(f"{path} was trained with {key} = {was[key]}; it cannot go on with {value}.")
         if metadata["renderer"] != renderer_sha256():
             raise CheckpointError(
                 f"{path} was trained on frames of renderer {metadata['renderer'][:12]}; "
@@ -220,15 +268,19 @@ class Trainer:
             if f"adam.{name}.step" in tensors
         }
         self.learner.optimiser.load_state_dict(optimiser)
-        self.generator.set_state(tensors["generator"])
-        states = [tensors[f"env.{index:05d}"].numpy().tobytes() for index in range(self.config.ppo.num_envs)]
-        self.env.callmethod("set_state", states)
-        self.normaliser.returns = tensors["normaliser.returns"].numpy().copy()
-        self.normaliser.mean, self.normaliser.variance, self.normaliser.count = metadata["normaliser"]
-        self.episode_returns = tensors["episode_returns"].numpy().copy()
-        self.episode_lengths = tensors["episode_lengths"].numpy().copy()
-        self.recent.extend((float(value), int(length)) for value, length in metadata["recent"])
         self.agent.steps = metadata["steps"]
+        if self.config.saves_environments and metadata["environments"]:
+            self.generator.set_state(tensors["generator"])
+            states = [tensors[f"env.{index:05d}"].numpy().tobytes() for index in range(self.config.ppo.num_envs)]
+            for env, part in zip(self.envs, self.parts, strict=True):
+                env.callmethod("set_state", states[part])
+            self.normaliser.returns = tensors["normaliser.returns"].numpy().copy()
+            self.episode_returns = tensors["episode_returns"].numpy().copy()
+            self.episode_lengths = tensors["episode_lengths"].numpy().copy()
+        else:
+            self._begin_episodes()
+        self.normaliser.mean, self.normaliser.variance, self.normaliser.count = metadata["normaliser"]
+        self.recent.extend((float(value), int(length)) for value, length in metadata["recent"])
         self.agent.curve = [(int(steps), float(value)) for steps, value in metadata["curve"]]
 
 

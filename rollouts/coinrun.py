@@ -99,9 +99,14 @@ def make_env(num: int, options: EnvOptions, seed: int, threads: int = 1) -> Proc
     )
 
 
-def observe(env: ProcgenGym3Env) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:
-    """Rewards (num,), frames (num, 64, 64, 3) and first-frame flags (num,), as copies that later steps leave alone."""
+def observe(env: ProcgenGym3Env, copy: bool = True) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:
+    """Rewards (num,), frames (num, 64, 64, 3) and first-frame flags (num,).
+
+    Waits for the step under way. Without `copy` the arrays are the environment's own, and its next step changes them.
+    """
     reward, observation, first = env.observe()
+    if not copy:
+        return reward, observation["rgb"], first.astype(bool)
     return reward.copy(), observation["rgb"].copy(), first.astype(bool)
 
 

@@ -77,6 +77,11 @@ def whole(value: Any, key: str) -> int:
     return number
 
 
+def cores() -> int:
+    """Cores that this process may use, which on a shared machine are fewer than it has."""
+    return len(os.sched_getaffinity(0))
+
+
 def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
     """Agents with names that no other weights share.
 

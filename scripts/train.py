@@ -1,16 +1,16 @@
 """Train a PPO agent: python scripts/train.py network=compact env.num_levels=100 train.total_steps=5e6 seed=0"""
 
-import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from common import CONSOLE, Stopped, build, differences, main, plain, run_folder, track
+from common import CONSOLE, Stopped, build, cores, differences, main, plain, run_folder, track, whole
 from omegaconf import DictConfig
 
 from agents.checkpoint import CheckpointError, load_agent, load_tensors
+from agents.computation import choose, tune_process
 from agents.logging import TrainingLog
 from agents.ppo import PPOConfig
 from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
@@ -19,11 +19,15 @@ from rollouts.coinrun import EnvOptions
 
 def settings(config: Mapping[str, Any]) -> TrainConfig:
     """The training settings that a configuration means."""
-    values = {key: value for key, value in config["train"].items() if key != "ppo"} | dict(config["run"])
-    values.pop("torch_threads")
+    run = dict(config["run"])
+    how = {key: str(run.pop(key)).lower() for key in ("path", "device", "precision", "compiled")}
+    run.pop("torch_threads")
+    run["env_threads"] = whole(run["env_threads"], "run.env_threads") or cores()
+    network, steps = str(config["network"]), whole(config["train"]["total_steps"], "train.total_steps")
     return build(
-        TrainConfig, values, "train", network=str(config["network"]), seed=int(config["seed"]),
+        TrainConfig, run, "run", network=network, seed=whole(config["seed"], "seed"), total_steps=steps,
         options=build(EnvOptions, config["env"], "env"), ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"),
+        computation=choose(network, steps, **how),
     )  # fmt: skip
 
 
@@ -33,12 +37,17 @@ def folder(config: Mapping[str, Any]) -> str:
     options = chosen.options
     name = f"{chosen.network}-{options.distribution_mode}-n{options.num_levels}-s{chosen.seed}"
     name += differences(options, skip=("distribution_mode", "num_levels")) + differences(chosen.ppo)
-    return name + ("" if chosen.precision == "auto" else f"-{chosen.precision}")
+    run = config["run"]
+    return name + "".join(
+        f"-{run[key]}" for key, usual in (("path", "fast"), ("precision", "auto")) if run[key] != usual
+    )
 
 
 def task(config: DictConfig) -> None:
     chosen = settings(plain(config))
-    torch.set_num_threads(int(config.run.torch_threads) or os.cpu_count() or 1)
+    torch.set_num_threads(whole(config.run.torch_threads, "run.torch_threads") or cores())
+    if config.run.path == "fast":
+        tune_process()
     stopping = False
 
     def stop(*_: object) -> None:

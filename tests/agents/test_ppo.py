@@ -5,7 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import chisquare
 
+from agents.computation import Computation
 from agents.networks import ActorCritic
 from agents.ppo import Learner, PPOConfig, RewardNormaliser, Rollout, advantages, losses
 from rollouts.errors import InputError
@@ -97,8 +99,8 @@ def test_reward_normaliser_equals_the_variance_of_all_returns_so_far() -> None:
 def test_the_first_minibatch_has_ratio_one_and_no_divergence() -> None:
     """Before the first gradient step the policy is the one that played."""
     torch.manual_seed(0)
-    config = PPOConfig(num_envs=4, rollout_steps=16, minibatches=1, epochs=1, slice_size=16, learning_rate=0.0)
-    learner = Learner(ActorCritic("compact", 15), config)
+    config = PPOConfig(num_envs=4, rollout_steps=16, minibatches=1, epochs=1, learning_rate=0.0)
+    learner = Learner(ActorCritic("compact", 15), config, Computation(slice_size=16))
     generator = torch.Generator().manual_seed(0)
     frames = torch.randint(0, 256, (16, 4, 64, 64, 3), dtype=torch.uint8, generator=generator)
     played = [learner.act(frames[t], generator) for t in range(16)]
@@ -113,13 +115,30 @@ def test_the_first_minibatch_has_ratio_one_and_no_divergence() -> None:
     torch.testing.assert_close((again - log_probs.flatten()).exp(), torch.ones(64), atol=1e-5, rtol=0)
 
 
+def test_actions_are_drawn_with_the_policy_s_probabilities() -> None:
+    """10,000 draws for one frame against the network's own softmax, by a chi-squared test."""
+    torch.manual_seed(0)
+    network = ActorCritic("compact", 15)
+    with torch.no_grad():
+        network.policy.bias.copy_(torch.linspace(-2, 2, 15))
+    learner = Learner(network, PPOConfig(), Computation())
+    frames = torch.randint(0, 256, (1, 64, 64, 3), dtype=torch.uint8).expand(10_000, -1, -1, -1)
+    with torch.no_grad():
+        probabilities = learner.forward(frames[:1])[0].softmax(-1)[0].double()
+    assert probabilities.max() > 0.1
+    actions, log_probs, _ = learner.act(frames, torch.Generator().manual_seed(1))
+    counts = torch.bincount(actions, minlength=15).double()
+    assert chisquare(counts.numpy(), (10_000 * probabilities / probabilities.sum()).numpy()).pvalue > 0.001
+    torch.testing.assert_close(log_probs.double(), probabilities[actions].log(), atol=1e-4, rtol=1e-4)
+
+
 def test_slices_add_up_to_the_whole_minibatch() -> None:
     """The update does not depend on how a minibatch is sliced."""
     weights = []
     for slice_size in (8, 64):
         torch.manual_seed(0)
-        config = PPOConfig(num_envs=4, rollout_steps=16, minibatches=2, epochs=1, slice_size=slice_size)
-        learner = Learner(ActorCritic("compact", 15), config)
+        config = PPOConfig(num_envs=4, rollout_steps=16, minibatches=2, epochs=1)
+        learner = Learner(ActorCritic("compact", 15), config, Computation(slice_size=slice_size))
         generator = torch.Generator().manual_seed(1)
         rollout = random_rollout(generator, 16, 4)
         rollout.frames = torch.randint(0, 256, (16, 4, 64, 64, 3), dtype=torch.uint8, generator=generator)

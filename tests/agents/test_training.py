@@ -3,19 +3,22 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from agents.checkpoint import CheckpointError, load_agent
-from agents.ppo import PPOConfig
-from agents.training import TrainConfig, Trainer, train
-from rollouts.coinrun import FIRST_UNSEEN_LEVEL, EnvOptions
+from agents.computation import Computation
+from agents.ppo import PPOConfig, RewardNormaliser
+from agents.training import STATE, TrainConfig, Trainer, train
+from rollouts.coinrun import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
 SMALL = TrainConfig(
     network="compact",
     options=EnvOptions(num_levels=10),
-    ppo=PPOConfig(num_envs=8, rollout_steps=32, minibatches=2, slice_size=64),
+    ppo=PPOConfig(num_envs=8, rollout_steps=32, minibatches=2),
+    computation=Computation(slice_size=64),
     total_steps=4 * 256,
     evaluation_episodes=0,
     checkpoint_minutes=1000,
@@ -26,9 +29,18 @@ def weights(agent_path: Path) -> torch.Tensor:
     return torch.cat([p.flatten() for p in load_agent(agent_path).network.state_dict().values()])
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_run_stopped_and_resumed_ends_with_the_same_weights(tmp_path: Path, precision: str) -> None:
-    config = replace(SMALL, precision=precision)
+@pytest.mark.parametrize(
+    "computation",
+    [
+        Computation(layout="permuted"),
+        Computation(layout="contiguous"),
+        Computation(bfloat16=True, slice_size=64),
+        Computation(slice_size=64, halves=2),
+    ],
+    ids=["plain", "contiguous", "fast", "halves"],
+)
+def test_a_run_stopped_and_resumed_ends_with_the_same_weights(tmp_path: Path, computation: Computation) -> None:
+    config = replace(SMALL, computation=computation, deterministic=True)
     train(config, tmp_path / "whole")
     stops = iter([True, False, True])
     assert train(config, tmp_path / "parts", stop=lambda: next(stops)) is None
@@ -77,6 +89,72 @@ def test_a_run_does_not_go_on_with_other_settings(tmp_path: Path, change: dict[s
         Trainer(replace(SMALL, **change)).load(tmp_path / "state.safetensors")  # type: ignore[arg-type]
 
 
+def test_a_state_without_environments_goes_on_with_new_episodes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GPU's run writes, with the structure of its preset: two halves and many environments."""
+    monkeypatch.setattr(TrainConfig, "saves_environments", False)
+    config = replace(
+        SMALL,
+        network="clear",
+        ppo=PPOConfig(num_envs=1024, rollout_steps=2, minibatches=64, epochs=1),
+        computation=Computation(halves=2),
+        total_steps=6 * 2048,
+    )
+    stops = iter([True])
+    assert train(config, tmp_path, stop=lambda: next(stops)) is None
+    assert (tmp_path / STATE).stat().st_size < 5e6
+    trainer = Trainer(config)
+    untouched = observe(trainer.envs[0])[1]
+    trainer.load(tmp_path / STATE)
+    assert trainer.agent.steps == 2048
+    assert not np.array_equal(observe(trainer.envs[0])[1], untouched), "the levels of the run's beginning come again"
+    assert all(observe(env)[2].all() for env in trainer.envs)
+    again = Trainer(config)
+    again.load(tmp_path / STATE)
+    for one, other in zip(trainer.envs, again.envs, strict=True):
+        assert np.array_equal(observe(one)[1], observe(other)[1])
+    assert trainer.step().steps == 4096
+
+
+def test_halves_hold_different_environments_and_one_rollout_keeps_them_apart() -> None:
+    trainer = Trainer(replace(SMALL, computation=Computation(halves=2)))
+    first, second = (observe(env)[1] for env in trainer.envs)
+    assert not np.array_equal(first, second)
+    rollout = trainer._rollout()
+    assert np.array_equal(rollout.frames[0].numpy(), np.concatenate([first, second]))
+    last = np.concatenate([observe(env)[1] for env in trainer.envs])
+    with torch.no_grad():
+        logits, values = trainer.learner.forward(rollout.frames.flatten(0, 1))
+        _, last_value = trainer.learner.forward(torch.from_numpy(last))
+    chosen = logits.log_softmax(-1).gather(-1, rollout.actions.flatten()[:, None]).squeeze(-1)
+    torch.testing.assert_close(rollout.values.flatten(), values, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(rollout.log_probs.flatten(), chosen, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(rollout.last_value, last_value, atol=1e-5, rtol=1e-4)
+
+
+def test_a_rollout_is_what_the_environment_plays() -> None:
+    """The same actions, played in an environment of its own, give the same frames, rewards and episode beginnings."""
+    trainer = Trainer(SMALL)
+    (states,) = [env.callmethod("get_state") for env in trainer.envs]
+    rollout = trainer._rollout()
+    env = make_env(8, SMALL.options, seed=99)
+    env.callmethod("set_state", states)
+    rewards, firsts = [], []
+    for t in range(32):
+        _, frames, first = observe(env)
+        assert np.array_equal(frames, rollout.frames[t].numpy())
+        assert np.array_equal(first, rollout.first[t].numpy())
+        env.act(rollout.actions[t].numpy().astype(np.int32))
+        reward, _, first = observe(env)
+        rewards.append(reward)
+        firsts.append(first)
+    assert np.array_equal(firsts[-1], rollout.last_first.numpy())
+    normaliser = RewardNormaliser(8, SMALL.ppo.gamma)
+    expected = np.stack([normaliser(reward, first) for reward, first in zip(rewards, firsts, strict=True)])
+    np.testing.assert_array_equal(rollout.rewards.numpy(), expected)
+
+
 def test_training_evaluates_on_both_kinds_of_levels(tmp_path: Path) -> None:
     agent = train(replace(SMALL, total_steps=256, evaluation_episodes=8), tmp_path)
     assert agent is not None
@@ -93,7 +171,7 @@ def test_training_evaluates_on_both_kinds_of_levels(tmp_path: Path) -> None:
     "change",
     [
         {"total_steps": 0},
-        {"precision": "float16"},
+        {"computation": Computation(halves=3)},
         {"network": "resnet"},
         {"options": EnvOptions(num_levels=10, start_level=FIRST_UNSEEN_LEVEL)},
     ],

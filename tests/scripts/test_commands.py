@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import collect
@@ -17,6 +17,7 @@ import yaml
 from common import build, differences
 
 from agents.checkpoint import save_agent, untrained_agent
+from agents.computation import Computation, choose
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
 from rollouts.coinrun import EnvOptions
@@ -61,7 +62,8 @@ def test_presets_are_the_defaults_of_the_code() -> None:
         {"network": config["network"], "seed": 0, "env": config["env"], "run": config["run"],
          "train": yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text())}
     )  # fmt: skip
-    assert chosen == TrainConfig()
+    assert replace(chosen, computation=Computation(), env_threads=1) == TrainConfig()
+    assert chosen.computation == choose("compact", chosen.total_steps)
     scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
     assert {name: scored[name] for name in asdict(ScoreConfig())} == asdict(ScoreConfig())
 
@@ -94,10 +96,10 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
     changes: list[dict[str, object]] = [
         {}, {"seed": 1}, {"network": "clear"}, {"env__distribution_mode": "easy"}, {"env__num_levels": 100},
         {"env__num_levels": 100, "env__start_level": 5}, {"env__paint_velocity": False}, {"train__ppo__gamma": 0.99},
-        {"train__precision": "float32"},
+        {"run__precision": "float32"}, {"run__path": "plain"}, {"run__path": "contiguous"},
     ]  # fmt: skip
     different = {name(**change) for change in changes}
-    assert len(different) == 9
+    assert len(different) == len(changes)
     scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text()) | {"agent": str(agent)}
     names = {score.folder(scored | change) for change in (
         {}, {"layer": "3a"}, {"features": "channels"}, {"projection": "erf"}, {"seed": 3}, {"steps": 10},
