@@ -41,7 +41,8 @@ EPISODES_AVERAGED = 100
 class TrainConfig:
     """What is trained, on what, for how long, and how it is run.
 
-    `total_steps` counts environment steps and is rounded up to whole rollouts. A `deterministic` run refuses to go on
+    `total_steps` counts environment steps and is rounded up to whole rollouts; the agent is also kept at the end of
+    each of `milestones` equal parts of them (0: only at the end). A `deterministic` run refuses to go on
     with another computation, number of threads or torch, so that stopping it changes nothing; it needs a CPU, since
     on a GPU the environments are not saved and begin new episodes. Raises `InputError` for settings that cannot be.
     """
@@ -55,6 +56,7 @@ class TrainConfig:
     env_threads: int = 1
     checkpoint_minutes: float = 5
     evaluation_episodes: int = 512
+    milestones: int = 0
     deterministic: bool = False
 
     def __post_init__(self) -> None:
@@ -62,6 +64,8 @@ class TrainConfig:
             raise InputError(f"There is no network '{self.network}'; there are {', '.join(NETWORKS)}.")
         if self.total_steps < 1:
             raise InputError(f"total_steps is {self.total_steps}; it must be at least 1.")
+        if self.milestones < 0:
+            raise InputError(f"milestones is {self.milestones}; it must be at least 0.")
         if self.ppo.num_envs % self.computation.halves:
             raise InputError(f"{self.ppo.num_envs} environments do not divide into {self.computation.halves} halves.")
         if self.deterministic and not self.saves_environments:
@@ -312,6 +316,11 @@ def save_state(trainer: Trainer, folder: Path) -> None:
     new.replace(state)
 
 
+def milestone_path(folder: Path, part: int, parts: int) -> Path:
+    """Where the agent is kept at the end of part `part` of `parts`."""
+    return folder / f"agent-{part}of{parts}.safetensors"
+
+
 def train(
     config: TrainConfig,
     folder: Path,
@@ -323,14 +332,17 @@ def train(
 
     Writes the state every `checkpoint_minutes`, when `stop` says so after an update (then returns None) and at the
     end, where the agent is evaluated on its training levels and on unseen ones and written to
-    `folder/agent.safetensors`. `report` is called after every update, `warn` with a sentence when the last state could
+    `folder/agent.safetensors`. Milestones before the end are kept without evaluation. `report` is called after every update, `warn` with a sentence when the last state could
     not be read and the one before it is used. Raises `TrainingError` when the gradient is not finite.
     """
     trainer = Trainer(config)
     resume(trainer, folder, warn)
     saved = time.monotonic()
     while not trainer.finished:
+        passed = _parts_done(trainer)
         report(trainer.step())
+        if passed < _parts_done(trainer) < config.milestones:
+            save_agent(milestone_path(folder, _parts_done(trainer), config.milestones), trainer.agent)
         stopping = stop()
         if stopping or trainer.finished or time.monotonic() - saved > 60 * config.checkpoint_minutes:
             save_state(trainer, folder)
@@ -345,3 +357,8 @@ def train(
             agent.evaluation[name] = found.to_json()
     save_agent(folder / "agent.safetensors", agent)
     return agent
+
+
+def _parts_done(trainer: Trainer) -> int:
+    """How many of the milestones' parts of the run are done."""
+    return trainer.agent.steps * trainer.config.milestones // trainer.config.total_steps

@@ -10,7 +10,7 @@ import torch
 from agents.checkpoint import CheckpointError, load_agent
 from agents.computation import Computation
 from agents.ppo import PPOConfig, RewardNormaliser
-from agents.training import STATE, TrainConfig, Trainer, train
+from agents.training import STATE, TrainConfig, Trainer, milestone_path, train
 from rollouts.coinrun import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
@@ -51,6 +51,21 @@ def test_a_run_stopped_and_resumed_ends_with_the_same_weights(tmp_path: Path, co
     assert torch.equal(weights(tmp_path / "whole/agent.safetensors"), weights(tmp_path / "parts/agent.safetensors"))
     whole = load_agent(tmp_path / "whole/agent.safetensors")
     assert whole.curve == load_agent(tmp_path / "parts/agent.safetensors").curve
+
+
+def test_milestones_are_the_agents_of_shorter_runs(tmp_path: Path) -> None:
+    stops = iter([False, True])
+    config = replace(SMALL, milestones=4)
+    train(config, tmp_path / "long", stop=lambda: next(stops))
+    train(config, tmp_path / "long")
+    kept = sorted(path.name for path in (tmp_path / "long").glob("agent*"))
+    assert kept == [*(f"agent-{part}of4.safetensors" for part in (1, 2, 3)), "agent.safetensors"]
+    train(replace(SMALL, total_steps=3 * 256), tmp_path / "short")
+    milestone = milestone_path(tmp_path / "long", 3, 4)
+    assert load_agent(milestone).steps == 3 * 256
+    assert torch.equal(weights(milestone), weights(tmp_path / "short/agent.safetensors"))
+    with pytest.raises(InputError, match="milestones is -1"):
+        replace(SMALL, milestones=-1)
 
 
 def test_two_trainers_in_one_process_do_not_disturb_each_other() -> None:
