@@ -54,14 +54,16 @@ class ActorCritic(nn.Module):
     """Frames (batch, 64, 64, 3) uint8 -> policy logits (batch, actions) and value (batch,).
 
     `layers` names the hidden layers that can be scored, all of them convolutional and all of them bottlenecks:
-    every path from the frame to the heads runs through each. Raises `InputError` for an unknown network.
+    every path from the frame to the heads runs through each. A `blueprint` makes a network that `NETWORKS` does not
+    list, under the name `network`. Raises `InputError` for an unknown network.
     """
 
-    def __init__(self, network: str, num_actions: int) -> None:
+    def __init__(self, network: str, num_actions: int, blueprint: Blueprint | None = None) -> None:
         super().__init__()
-        if network not in NETWORKS:
-            raise InputError(f"There is no network '{network}'; there are {', '.join(NETWORKS)}.")
-        blueprint = NETWORKS[network]()
+        if blueprint is None:
+            if network not in NETWORKS:
+                raise InputError(f"There is no network '{network}'; there are {', '.join(NETWORKS)}.")
+            blueprint = NETWORKS[network]()
         self.network = network
         self.num_actions = num_actions
         self.layers = blueprint.layers

@@ -332,8 +332,9 @@ def train(
 
     Writes the state every `checkpoint_minutes`, when `stop` says so after an update (then returns None) and at the
     end, where the agent is evaluated on its training levels and on unseen ones and written to
-    `folder/agent.safetensors`. Milestones before the end are kept without evaluation. `report` is called after every update, `warn` with a sentence when the last state could
-    not be read and the one before it is used. Raises `TrainingError` when the gradient is not finite.
+    `folder/agent.safetensors`. Milestones before the end are kept without evaluation. `report` is called after every
+    update, `warn` with a sentence when the last state could not be read and the one before it is used. Raises
+    `TrainingError` when the gradient is not finite.
     """
     trainer = Trainer(config)
     resume(trainer, folder, warn)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from rollouts.bank import FrameBank
-from rollouts.masks import CLASSES, Renderer, surface, with_other_background, without_classes
+from rollouts.masks import CLASSES, Masks, Renderer, surface, with_other_background, without_classes
 from rollouts.state import parse
 
 SCORED = ("coin", "saw", "enemy", "crate", "lava", "surface")
@@ -33,15 +33,31 @@ class Counterfactual:
 
 
 @dataclass(frozen=True)
+class Tracks:
+    """M single objects, each in a frame of the bank and in the next frame, found by its place in the state.
+
+    `index` (M,) is the frame, `kind` (M,) the class in `NAMES`; `before` and `after` (M, 64, 64) are the object's
+    visible pixels in the frame and in the next one.
+    """
+
+    index: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    before: BoolArray
+    after: BoolArray
+
+
+@dataclass(frozen=True)
 class Evidence:
     """`masks` (N, C, 64, 64), undilated, for the classes `NAMES`; `objects` (N, 64, 64) is every class but velocity.
 
-    `removed[c]` shows the frames that have class c without it (velocity: with another frame's velocity painted);
-    `control[c]` shows them with as many pixels of background changed instead, in the same shape.
+    `tracks` follows single objects into the next frame; None for a bank without next frames. `removed[c]` shows the
+    frames that have class c without it (velocity: with another frame's velocity painted); `control[c]` shows them with
+    as many pixels of background changed instead, in the same shape.
     """
 
     masks: BoolArray
     objects: BoolArray
+    tracks: Tracks | None
     removed: dict[str, Counterfactual]
     control: dict[str, Counterfactual]
 
@@ -69,9 +85,15 @@ def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lam
     objects = np.zeros((len(bank), 64, 64), dtype=bool)
     removed: dict[str, list[tuple[int, Frames]]] = {name: [] for name in REMOVABLE}
     control: dict[str, list[tuple[int, Frames]]] = {name: [] for name in CONTROLLED}
+    tracked: list[tuple[int, int, BoolArray, BoolArray]] = []
     for i, data in enumerate(bank.states):
         state = parse(data)
-        by_class = dict(zip(CLASSES, renderer.masks(state).classes, strict=True))
+        shown = renderer.masks(state)
+        by_class = dict(zip(CLASSES, shown.classes, strict=True))
+        if bank.next_states is not None:
+            following = parse(bank.next_states[i])
+            if following.episode["cur_time"] == state.episode["cur_time"] + 1:  # else a new episode began
+                tracked += [(i, *pair) for pair in _follow(shown, renderer.masks(following))]
         objects[i] = np.logical_or.reduce([mask for name, mask in by_class.items() if name != "velocity"])
         by_class["enemy"] = by_class["enemy"] | by_class["trail"]
         by_class["surface"] = surface(by_class["wall"])
@@ -91,7 +113,24 @@ def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lam
                     control[name].append((i, np.where(place[..., None], elsewhere, bank.frames[i])))
         progress(i + 1)
     removed["velocity"] = _other_velocities(bank, masks[:, NAMES.index("velocity")], generator)
-    return Evidence(masks, objects, _stack(removed), _stack(control))
+    tracks = _tracks(tracked) if bank.next_states is not None else None
+    return Evidence(masks, objects, tracks, _stack(removed), _stack(control))
+
+
+def _follow(shown: Masks, following: Masks) -> list[tuple[int, BoolArray, BoolArray]]:
+    """Class and pixels, before and after, of each object that is visible both times."""
+    later = {(thing.kind, thing.place): thing.mask for thing in following.objects if thing.kind in CONTROLLED}
+    return [
+        (NAMES.index(thing.kind), thing.mask, later[thing.kind, thing.place])
+        for thing in shown.objects
+        if (thing.kind, thing.place) in later
+    ]
+
+
+def _tracks(found: list[tuple[int, int, BoolArray, BoolArray]]) -> Tracks:
+    index, kind = (np.array([each[part] for each in found], dtype=np.int64) for part in (0, 1))
+    before, after = (np.array([each[part] for each in found], dtype=bool).reshape(-1, 64, 64) for part in (2, 3))
+    return Tracks(index, kind, before, after)
 
 
 def move_silhouette(silhouette: BoolArray, occupied: BoolArray, generator: np.random.Generator) -> BoolArray | None:

@@ -3,21 +3,21 @@
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from agents.checkpoint import Agent, fingerprint
 from rollouts.bank import FrameBank
 from rollouts.coinrun import renderer_sha256
 from rollouts.errors import InputError
-from rollouts.masks import dilate
-from scoring.attribution import METHODS, Attribution, attribute, normalise, target_function
-from scoring.evidence import NAMES, SCORED, Counterfactual, Evidence
+from scoring.attribution import METHODS, Attribution, target_function
+from scoring.dissection import average_precision, iou
+from scoring.evidence import NAMES, Evidence
 from scoring.features import NMF, Channels, FeatureSet, fit_nmf, resampled, rotated
-from scoring.geometry import LayerGeometry, average_over_cells, cell_weights, layer_geometry
+from scoring.geometry import LayerGeometry, cell_weights, layer_geometry
 from scoring.metrics import (
     BoolArray,
     Cutoffs,
@@ -26,24 +26,22 @@ from scoring.metrics import (
     IntArray,
     causal_effect,
     distinct_classes,
-    eligible,
     graded,
-    interpretable,
     orbay2020,
     orbay_chance,
     threshold,
 )
-from scoring.projection import PROJECTIONS, box_kernel, covered, effective_receptive_field, push_forward
+from scoring.projection import PROJECTIONS, box_kernel, covered, effective_receptive_field
 from scoring.statistics import (
     benjamini_hochberg,
     best_class_lift,
-    bootstrap_multiplicities,
-    interval,
+    halves,
     jackknife_interval,
     permutation_p_values,
+    split_half_reliability,
 )
+from scoring.subject import NO_NUMBER, Maps, Measured, Subject, Verdict, explain, frames_to_explain, judge
 
-Maps = NDArray[np.float32]
 Progress = Callable[[int], None]
 
 FEATURES = ("nmf", "channels", "rotated")
@@ -52,7 +50,6 @@ DILATIONS = (0, 2, 4)
 REFIT_ROWS, REFIT_DRAWS = 100_000, 200
 """Cells that a refit is fitted on, and bootstrap draws that it is judged by."""
 ERF_FRAMES = 64
-NO_NUMBER: dict[str, Any] = {"value": None, "interval": None}
 PACKAGES = ("torch", "numpy", "scikit-learn", "scipy", "procgen-mirror")
 
 
@@ -93,8 +90,9 @@ class FeatureScores:
     """Everything about K features and the C classes of `NAMES`: arrays (K, C), nan where there is no number.
 
     `kappa_interval` is (2, K, C); `causal_control` is T for silhouettes cut out of the background instead of the
-    class; `p` is from the permutation test and `significant` after Benjamini-Hochberg. Of each feature (K,): `share` of
-    all attribution, `interpretable`, the class index `which` (-1 for none), `graded` and held-out `best_lift`.
+    class; `iou` and `average_precision` are of the activation along the feature's direction; `p` is from the
+    permutation test and `significant` after Benjamini-Hochberg. Of each feature (K,): `share` of all attribution,
+    `interpretable`, the class index `which` (-1 for none), `graded` and held-out `best_lift`.
     """
 
     energy: FloatArray
@@ -107,6 +105,9 @@ class FeatureScores:
     sign: FloatArray
     causal: FloatArray
     causal_control: FloatArray
+    stability: FloatArray
+    iou: FloatArray
+    average_precision: FloatArray
     p: FloatArray
     significant: BoolArray
     share: FloatArray
@@ -132,12 +133,11 @@ class Score:
 
 def attributed_frames(bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> int:
     """Frames that `score` attributes, the total of its progress."""
-    changed = sum(len(c.index) for group in (evidence.removed, evidence.control) for c in group.values())
-    return len(bank) + changed + (len(bank.pool) if config.features == "nmf" else 0)
+    return frames_to_explain(bank, evidence, config.features == "nmf")
 
 
-def check(agent: Agent, config: ScoreConfig) -> LayerGeometry:
-    """The layer's geometry; raises `InputError` for a layer, target, method or number of features it cannot have."""
+def check(agent: Agent, config: ScoreConfig) -> tuple[str, LayerGeometry]:
+    """The layer's name and geometry; raises `InputError` for a layer, target, method or features it cannot have."""
     layer = agent.network.default_layer if config.layer == "default" else config.layer
     geometry = layer_geometry(agent.network, layer)
     target_function(agent.network, layer, config.target)
@@ -145,7 +145,7 @@ def check(agent: Agent, config: ScoreConfig) -> LayerGeometry:
         raise InputError(f"attribution is '{config.attribution}'; it can be {', '.join(METHODS)}.")
     if config.features == "nmf" and config.components > geometry.channels:
         raise InputError(f"components is {config.components}; layer {layer} has {geometry.channels} channels.")
-    return geometry
+    return layer, geometry
 
 
 def score(
@@ -157,30 +157,23 @@ def score(
     its own frames, or too small to fit features on.
     """
     bank.check_options(agent.options, "the agent")
-    geometry = check(agent, config)
-    network = agent.network
-    layer = network.default_layer if config.layer == "default" else config.layer
-    done = 0
+    layer = check(agent, config)[0]
+    pool = config.features == "nmf"
+    if pool and not len(bank.pool):
+        raise InputError("The bank has no pool of frames to fit features on; collect it with pool_frames=1024.")
+    subject = explain(
+        agent.network, layer, bank, evidence, config.target, config.attribution, config.steps, pool, progress
+    )
+    return score_subject(agent, subject, config)
 
-    def explain(frames: NDArray[np.uint8]) -> Attribution:
-        nonlocal done
-        base = done
-        result = attribute(
-            network, layer, frames, config.target, config.attribution, config.steps, lambda n: progress(base + n)
-        )
-        done += len(frames)
-        return result
 
-    own = explain(bank.frames)
-    pool = _pool(bank, explain) if config.features == "nmf" else None
-    subject = _Subject(
-        bank, evidence, geometry, own,
-        {name: explain(changed.frames) for name, changed in evidence.removed.items()},
-        {name: explain(changed.frames) for name, changed in evidence.control.items()},
-    )  # fmt: skip
+def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
+    """Score attributions that `explain` made with the same target, method, steps and layer as `config` says."""
+    layer, geometry = check(agent, config)
+    bank, own = subject.bank, subject.own
     basis: FeatureSet
-    if pool is not None:
-        basis = fit_nmf(pool.maps, config.components, config.seed)
+    if config.features == "nmf":
+        basis = fit_nmf(_pool(subject).maps, config.components, config.seed)
     elif config.features == "channels":
         basis = Channels(geometry.channels)
     else:
@@ -188,16 +181,16 @@ def score(
     kernel = _kernel(agent, layer, geometry, basis, bank, config)
     measured = subject.measure(basis, kernel, config.dilation)
     cutoffs = Cutoffs(dead=Cutoffs.dead / (config.rotations if config.features == "rotated" else 1))
-    verdict = _judge(measured, subject, cutoffs, config.bootstrap, config.seed)
-    scores, headline = _feature_scores(measured, subject, verdict, config), _headline(verdict, subject)
-    orbay = _orbay(subject, basis, config)
+    verdict = judge(measured, subject, cutoffs, config.bootstrap, config.seed)
+    scores = _feature_scores(measured, subject, verdict, basis, kernel, config)
     summary = {
-        "headline": headline,
+        "headline": _headline(verdict, subject),
         "diagnostics": {
             "lift": _lift(measured, subject, verdict, config, Energies.lift),
             "localisation": _lift(measured, subject, verdict, config, Energies.localisation),
-            "orbay2020": orbay,
-            "prevalence": evidence.prevalence,
+            "orbay2020": _orbay(subject, basis, config),
+            "split_half_reliability": _reliability(measured, subject, verdict, config),
+            "prevalence": subject.evidence.prevalence,
             "completeness_error": _spread(own.completeness_error),
             "target_value": {
                 "mean": float(own.outputs.mean()),
@@ -213,11 +206,11 @@ def score(
                 if pixels != config.dilation
             },
         },
-        "classes": subject.classes(own),
+        "classes": subject.classes(),
         "layer": {"name": layer, **asdict(geometry)},
         "agent": {
-            "network": network.network, "weights_sha256": fingerprint(agent), "steps": agent.steps, "seed": agent.seed,
-            "options": asdict(agent.options), "evaluation": agent.evaluation,
+            "network": agent.network.network, "weights_sha256": fingerprint(agent), "steps": agent.steps,
+            "seed": agent.seed, "options": asdict(agent.options), "evaluation": agent.evaluation,
         },
         "bank": {
             "kind": bank.kind, "frames": len(bank), "environments": len(np.unique(bank.environment)),
@@ -229,110 +222,16 @@ def score(
         "versions": {name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
     }  # fmt: skip
-    if pool is not None:
-        summary["headline"]["refits"] = _refits(pool, subject, kernel, cutoffs, config)
-        summary["headline"]["converged"] = isinstance(basis, NMF) and basis.converged
+    if isinstance(basis, NMF):
+        summary["headline"]["refits"] = _refits(subject, kernel, cutoffs, config)
+        summary["headline"]["converged"] = basis.converged
     return Score(summary, scores, subject.eligible, measured.maps, geometry)
 
 
-def _pool(bank: FrameBank, explain: Callable[[NDArray[np.uint8]], Attribution]) -> Attribution:
-    if not len(bank.pool):
-        raise InputError("The bank has no pool of frames to fit features on; collect it with pool_frames=1024.")
-    return explain(bank.pool)
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """What a basis yields: normalised maps, energies, and unnormalised attribution on each class, with it and without.
-
-    `original`, `removed`, `control_original` and `control` are sums over frames (K, C, E).
-    """
-
-    maps: Maps
-    kept: BoolArray
-    energies: Energies
-    original: FloatArray
-    removed: FloatArray
-    control_original: FloatArray
-    control: FloatArray
-
-
-class _Subject:
-    """An agent's attributions on a bank, before any choice of features."""
-
-    def __init__(
-        self, bank: FrameBank, evidence: Evidence, geometry: LayerGeometry, own: Attribution,
-        removed: dict[str, Attribution], control: dict[str, Attribution],
-    ) -> None:  # fmt: skip
-        self.bank, self.evidence, self.geometry = bank, evidence, geometry
-        self.own, self.removed, self.control = own, removed, control
-        self.environments, self.environment = np.unique(bank.environment, return_inverse=True)
-        self.eligible = eligible(evidence.pixels, bank.episode)
-        self.headline = self.eligible & np.isin(NAMES, SCORED)
-        self._masks: dict[tuple[int, bool], Maps] = {}
-
-    @property
-    def resamples(self) -> bool:
-        """Whether there are environments enough for intervals, tests and chance between frames."""
-        return len(self.environments) >= 4
-
-    def masks(self, dilation: int, in_pixels: bool) -> Maps:
-        """Widened masks (N, C, H, W), as shares of cells or as pixels."""
-        if (dilation, in_pixels) not in self._masks:
-            wide = dilate(self.evidence.masks, dilation)
-            self._masks[dilation, in_pixels] = (
-                wide.astype(np.float32) if in_pixels else average_over_cells(wide, self.geometry)
-            )
-        return self._masks[dilation, in_pixels]
-
-    def measure(self, basis: FeatureSet, kernel: Maps | None, dilation: int) -> _Measured:
-        def placed(attribution: Attribution) -> Maps:
-            maps = basis.transform(attribution)
-            return maps if kernel is None else push_forward(maps, kernel, self.geometry)
-
-        masks = self.masks(dilation, kernel is not None)
-        raw = placed(self.own)
-        maps, kept = normalise(raw)
-        energies = Energies.from_maps(maps, masks, self.bank.environment, self.bank.time)
-        sums = [
-            self._on_class(np.abs(raw), {name: placed(a) for name, a in group.items()}, changed, masks)
-            for group, changed in ((self.removed, self.evidence.removed), (self.control, self.evidence.control))
-        ]
-        return _Measured(maps, kept, energies, *sums[0], *sums[1])
-
-    def _on_class(
-        self, w: Maps, changed_maps: dict[str, Maps], changed: dict[str, Counterfactual], masks: Maps
-    ) -> tuple[FloatArray, FloatArray]:
-        """Attribution that falls on each class (K, C, E), in the original frames and in the changed ones."""
-        original = np.zeros((w.shape[1], len(NAMES), len(self.environments)))
-        after = np.zeros_like(original)
-        for name, maps in changed_maps.items():
-            index, c = changed[name].index, NAMES.index(name)
-            y = masks[index, c]
-            for sums, frames in ((original, w[index]), (after, np.abs(maps))):
-                on_class = np.einsum("mkhw,mhw->mk", frames, y, optimize=True, dtype=np.float64)
-                np.add.at(sums[:, c].T, self.environment[index], on_class)
-        return original, after
-
-    def classes(self, own: Attribution) -> dict[str, Any]:
-        """For each class: frames and episodes that show it, whether it is eligible, and what its removal costs."""
-        pixels, found = self.evidence.pixels, {}
-        for c, name in enumerate(NAMES):
-            shown = pixels[:, c] > 0
-            found[name] = {
-                "frames": int(shown.sum()),
-                "episodes": len(np.unique(self.bank.episode[shown])),
-                "eligible": bool(self.eligible[c]),
-                "prevalence": self.evidence.prevalence[name],
-            }
-            for key, group, changed in (
-                ("target_drop", self.removed, self.evidence.removed),
-                ("target_drop_control", self.control, self.evidence.control),
-            ):
-                if name in group:
-                    drop = own.outputs[changed[name].index] - group[name].outputs
-                    found[name][key] = float(drop.mean(dtype=np.float64))
-        return found
+def _pool(subject: Subject) -> Attribution:
+    if subject.pool is None:
+        raise InputError("These attributions have no pool of frames to fit features on.")
+    return subject.pool
 
 
 def _kernel(
@@ -349,51 +248,9 @@ def _kernel(
     )
 
 
-@dataclass(frozen=True)
-class _Verdict:
-    """The rule of design section 4 applied to every feature, and over bootstrap draws of environments."""
-
-    kappa: FloatArray
-    kappa_interval: FloatArray
-    sign: FloatArray
-    causal: FloatArray
-    alive: BoolArray
-    found: BoolArray
-    which: IntArray
-    grades: FloatArray
-    fraction: dict[str, Any]
-    graded: dict[str, Any]
-
-
-def _judge(measured: _Measured, subject: _Subject, cutoffs: Cutoffs, draws: int, seed: int) -> _Verdict:
-    """Which features are interpretable; no number for the agent where environments or eligible classes are too few.
-
-    Within a bootstrap draw the lower limit of kappa is the whole bank's.
-    """
-    energies = measured.energies
-    kappa, sign = energies.kappa(), energies.sign()
-    causal = causal_effect(measured.original, measured.removed)
-    alive = energies.share() >= cutoffs.dead
-    judged = (subject.eligible, alive, NAMES)
-    weights = bootstrap_multiplicities(len(subject.environments), draws, seed) if subject.resamples else None
-    kappa_draws = energies.kappa(weights) if weights is not None else None
-    kappa_interval = interval(kappa_draws) if kappa_draws is not None else np.full((2, *kappa.shape), np.nan)
-    found, which = interpretable(kappa, kappa_interval[0], sign, causal, *judged, cutoffs)
-    grades = graded(kappa, sign, causal, *judged)
-    fraction = mean_grade = NO_NUMBER
-    if weights is not None and kappa_draws is not None and subject.headline.any():
-        sign_draws = energies.sign(weights)
-        causal_draws = causal_effect(measured.original, measured.removed, weights)
-        found_draws, _ = interpretable(kappa_draws, kappa_interval[0], sign_draws, causal_draws, *judged, cutoffs)
-        grade_draws = graded(kappa_draws, sign_draws, causal_draws, *judged)
-        fraction = _number(found.mean(), found_draws.mean(axis=-1))
-        mean_grade = _number(grades.mean(), grade_draws.mean(axis=-1))
-    return _Verdict(kappa, kappa_interval, sign, causal, alive, found, which, grades, fraction, mean_grade)
-
-
 def _feature_scores(
-    measured: _Measured, subject: _Subject, verdict: _Verdict, config: ScoreConfig
-) -> FeatureScores:  # fmt: skip
+    measured: Measured, subject: Subject, verdict: Verdict, basis: FeatureSet, kernel: Maps | None, config: ScoreConfig
+) -> FeatureScores:
     """Everything about the features, with permutation tests and held-out lift where there are environments enough."""
     energies = measured.energies
     p, best_lift = np.full(verdict.kappa.shape, np.nan), np.full(len(verdict.kappa), np.nan)
@@ -401,17 +258,21 @@ def _feature_scores(
         p = permutation_p_values(energies, config.permutations, config.seed)
         best_lift, _ = best_class_lift(energies, subject.headline, verdict.alive, config.seed)
     tested = np.where(subject.headline & verdict.alive[:, None], p, np.nan)
+    activations = np.einsum("kc,nchw->nkhw", basis.directions, subject.own.activations, optimize=True)
+    masks = subject.masks(config.dilation)
     return FeatureScores(
         energy=energies.energy(), chance_between=energies.chance_between(), chance_within=energies.chance_within(),
         lift=energies.lift(), localisation=energies.localisation(), kappa=verdict.kappa,
         kappa_interval=verdict.kappa_interval, sign=verdict.sign, causal=verdict.causal,
-        causal_control=causal_effect(measured.control_original, measured.control), p=p,
-        significant=benjamini_hochberg(tested), share=energies.share(), interpretable=verdict.found,
-        which=verdict.which, graded=verdict.grades, best_lift=best_lift,
+        causal_control=causal_effect(measured.control_original, measured.control),
+        stability=subject.stability(basis, kernel, config.dilation), iou=iou(activations, masks),
+        average_precision=average_precision(activations, masks), p=p, significant=benjamini_hochberg(tested),
+        share=energies.share(), interpretable=verdict.found, which=verdict.which, graded=verdict.grades,
+        best_lift=best_lift,
     )  # fmt: skip
 
 
-def _headline(verdict: _Verdict, subject: _Subject) -> dict[str, Any]:
+def _headline(verdict: Verdict, subject: Subject) -> dict[str, Any]:
     return {
         "interpretable_fraction": verdict.fraction,
         "graded_score": verdict.graded,
@@ -422,16 +283,15 @@ def _headline(verdict: _Verdict, subject: _Subject) -> dict[str, Any]:
     }
 
 
-def _brief(measured: _Measured, subject: _Subject, cutoffs: Cutoffs, config: ScoreConfig) -> dict[str, Any]:
+def _brief(measured: Measured, subject: Subject, cutoffs: Cutoffs, config: ScoreConfig) -> dict[str, Any]:
     """The headline's two numbers, without intervals."""
-    verdict = _judge(measured, subject, cutoffs, REFIT_DRAWS, config.seed)
+    verdict = judge(measured, subject, cutoffs, REFIT_DRAWS, config.seed)
     return {"interpretable_fraction": verdict.fraction["value"], "graded_score": verdict.graded["value"]}
 
 
-def _refits(
-    pool: Attribution, subject: _Subject, kernel: Maps | None, cutoffs: Cutoffs, config: ScoreConfig
-) -> dict[str, Any]:
+def _refits(subject: Subject, kernel: Maps | None, cutoffs: Cutoffs, config: ScoreConfig) -> dict[str, Any]:
     """The headline's numbers over factorisations of resampled environments of the pool: mean, spread and each."""
+    pool = _pool(subject)
     found = []
     for refit in range(config.refits):
         frames = resampled(subject.bank.pool_environment, config.seed + 1 + refit)
@@ -442,8 +302,20 @@ def _refits(
     )
 
 
+def _reliability(measured: Measured, subject: Subject, verdict: Verdict, config: ScoreConfig) -> float | None:
+    """How well the features' grades on one half of the environments predict those on the other."""
+    if not subject.resamples or not subject.headline.any():
+        return None
+    weights = halves(subject.environments, config.seed)
+    grades = graded(
+        measured.energies.kappa(weights), measured.energies.sign(weights),
+        causal_effect(measured.original, measured.removed, weights), subject.eligible, verdict.alive, NAMES,
+    )  # fmt: skip
+    return split_half_reliability(grades[:, :, verdict.alive])
+
+
 def _lift(
-    measured: _Measured, subject: _Subject, verdict: _Verdict, config: ScoreConfig,
+    measured: Measured, subject: Subject, verdict: Verdict, config: ScoreConfig,
     measure: Callable[[Energies, FloatArray], FloatArray],
 ) -> dict[str, Any]:  # fmt: skip
     """Mean over living features of the best class's lift, chosen on half of the environments, taken on the other."""
@@ -452,18 +324,21 @@ def _lift(
     alive = verdict.alive
     _, value = best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=measure)
     left_out = []
-    for weights in 1 - np.eye(len(subject.environments)):
-
-        def without_one(energies: Energies, halves: FloatArray, weights: FloatArray = weights) -> FloatArray:
-            return measure(energies, halves * weights)
-
+    for weights in 1 - np.eye(subject.environments):
+        without_one = partial(_weighted, measure, weights)
         left_out.append(
             best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=without_one)[1]
         )
     return {"value": value, "interval": list(jackknife_interval(value, np.array(left_out)))}
 
 
-def _orbay(subject: _Subject, basis: FeatureSet, config: ScoreConfig) -> dict[str, Any]:
+def _weighted(
+    measure: Callable[[Energies, FloatArray], FloatArray], weights: FloatArray, energies: Energies, half: FloatArray
+) -> FloatArray:
+    return measure(energies, half * weights)
+
+
+def _orbay(subject: Subject, basis: FeatureSet, config: ScoreConfig) -> dict[str, Any]:
     """The score of Orbay (2020) through receptive-field boxes and on bare cells, each beside its chance level."""
     chosen = threshold(np.abs(basis.transform(subject.own)), config.tau)
     squares = (cell_weights(subject.geometry) > 0).astype(np.float32)
@@ -487,11 +362,6 @@ def _residual_share(basis: FeatureSet, own: Attribution) -> float | None:
     left = np.abs(basis.residual(own)).sum(dtype=np.float64)
     taken = np.abs(basis.transform(own)).sum(dtype=np.float64)
     return float(left / (left + taken)) if left + taken else None
-
-
-def _number(value: float, draws: FloatArray) -> dict[str, Any]:
-    low, high = interval(draws)
-    return {"value": float(value), "interval": [float(low), float(high)]}
 
 
 def _spread(values: FloatArray) -> dict[str, Any]:

@@ -44,6 +44,31 @@ def jackknife_interval(value: float, left_out: FloatArray, level: float = 0.95) 
     return value - z * deviation, value + z * deviation
 
 
+def halves(environments: int, seed: int, splits: int = 20) -> FloatArray:
+    """Weights (2, splits, E), 1 or 0: random halves of the environments, and the other halves.
+
+    Raises `InputError` below four environments: chance needs two in each half.
+    """
+    _require_environments(environments, 4)
+    ranks = np.random.default_rng(seed).permuted(np.tile(np.arange(environments), (splits, 1)), axis=1)
+    half = ranks < environments // 2
+    return np.stack([half, ~half]).astype(np.float64)
+
+
+def split_half_reliability(values: FloatArray) -> float | None:
+    """Reliability of K numbers measured on two halves (2, splits, K), mean over the splits.
+
+    The correlation r over the K numbers, stepped up to the whole length: 2 r / (1 + r) (Spearman 1910, Brown 1910).
+    None for fewer than three numbers, or where they do not vary.
+    """
+    first, second = values - values.mean(axis=-1, keepdims=True)
+    spread = np.sqrt((first**2).sum(axis=-1) * (second**2).sum(axis=-1))
+    if values.shape[-1] < 3 or not spread.all():
+        return None
+    r = float(np.mean((first * second).sum(axis=-1) / spread))
+    return 2 * r / (1 + r)
+
+
 def best_class_lift(
     energies: Energies,
     eligible: BoolArray,
@@ -58,10 +83,7 @@ def best_class_lift(
     mean of that over the living features. `measure` can also be `Energies.localisation`; `eligible` (C,), `alive` (K,).
     Raises `InputError` below four environments: chance needs two in each half.
     """
-    _require_environments(energies.environments, 4)
-    ranks = np.random.default_rng(seed).permuted(np.tile(np.arange(energies.environments), (splits, 1)), axis=1)
-    half = ranks < energies.environments // 2
-    chosen_on = measure(energies, np.stack([half, ~half]).astype(np.float64))
+    chosen_on = measure(energies, halves(energies.environments, seed, splits))
     evaluated_on = chosen_on[::-1]
     candidates = np.where(eligible & ~np.isnan(chosen_on), chosen_on, -np.inf)
     best = candidates.argmax(axis=-1)[..., None]

@@ -37,8 +37,7 @@ def folder(config: Mapping[str, Any]) -> str:
     """The agent, the bank, and every setting that is not the default."""
     chosen = settings(config)
     name, agent = only_agent(config)
-    layer = agent.network.default_layer if chosen.layer == "default" else chosen.layer
-    check(agent, chosen)
+    layer, _ = check(agent, chosen)
     bank = str(config["bank"])
     named = ["layer", "features", "projection"]
     if bank in PLANS:

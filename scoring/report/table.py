@@ -114,7 +114,7 @@ def frame(score: Score) -> pd.DataFrame:
         }
     )
     for name in ("energy", "chance_between", "chance_within", "lift", "localisation", "kappa", "sign", "causal",
-                 "causal_control", "p", "significant"):  # fmt: skip
+                 "causal_control", "stability", "iou", "average_precision", "p", "significant"):  # fmt: skip
         table[name] = getattr(found, name).reshape(-1)
     table["kappa_low"], table["kappa_high"] = found.kappa_interval.reshape(2, -1)
     for name in ("share", "interpretable", "graded", "best_lift"):

@@ -12,8 +12,12 @@ from agents.checkpoint import Agent, untrained_agent
 from rollouts.bank import BankError, FrameBank
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
-from scoring import pipeline
+from rollouts.masks import dilate
+from scoring import subject
+from scoring.attribution import attribute
 from scoring.evidence import NAMES, Evidence
+from scoring.features import Channels
+from scoring.geometry import average_over_cells
 from scoring.metrics import orbay2020, threshold
 from scoring.pipeline import ScoreConfig, attributed_frames, score
 from scoring.projection import covered
@@ -93,13 +97,11 @@ def test_energies_are_those_of_a_slow_loop(agent: Agent, bank: FrameBank, eviden
 
 def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
     found = score(agent, bank, evidence, FAST)
-    basis = pipeline.Channels(32)
-    own = pipeline.attribute(agent.network, "2b", bank.frames, steps=FAST.steps)
+    basis = Channels(32)
+    own = attribute(agent.network, "2b", bank.frames, steps=FAST.steps)
     changed = evidence.removed["crate"]
-    after = pipeline.attribute(agent.network, "2b", changed.frames, steps=FAST.steps)
-    y = pipeline.average_over_cells(
-        pipeline.dilate(evidence.masks[changed.index, NAMES.index("crate")], 2), found.geometry
-    )
+    after = attribute(agent.network, "2b", changed.frames, steps=FAST.steps)
+    y = average_over_cells(dilate(evidence.masks[changed.index, NAMES.index("crate")], 2), found.geometry)
     for k in (1, 5):
         original = sum((np.abs(basis.transform(own)[i, k]) * y[j]).sum() for j, i in enumerate(changed.index))
         removed = (np.abs(basis.transform(after)[:, k]) * y).sum()
@@ -111,7 +113,7 @@ def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evi
 def test_the_features_of_an_untrained_network_are_not_interpretable(
     agent: Agent, bank: FrameBank, evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pipeline, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
+    monkeypatch.setattr(subject, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
     for features in ("channels", "nmf", "rotated"):
         found = score(agent, bank, evidence, replace(FAST, features=features, rotations=2))
         assert found.summary["headline"]["interpretable_fraction"]["value"] <= 0.05
@@ -119,7 +121,7 @@ def test_the_features_of_an_untrained_network_are_not_interpretable(
 
 def test_a_planted_detector_is_found(bank: FrameBank, evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
     """One channel that answers to brown sits on crates far more than chance, goes when they go, and is negative."""
-    monkeypatch.setattr(pipeline, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
+    monkeypatch.setattr(subject, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
     found = score(brown_detector(), bank, evidence, FAST)
     assert found.features.share[0] == pytest.approx(1)
     assert found.summary["diagnostics"]["dead_features"] == 31
