@@ -135,7 +135,10 @@ def load_agent(path: str | Path, network: str | None = None) -> Agent:
 
 
 def load_weights(network: ActorCritic, tensors: Mapping[str, Tensor], path: str | Path) -> None:
-    """Copy weights into the network; raises `CheckpointError` naming the first tensor that does not fit."""
+    """Copy weights into the network.
+
+    Raises `CheckpointError` naming the first tensor that is missing, of another shape, not finite, or superfluous.
+    """
     wanted = network.state_dict()
     for name, tensor in wanted.items():
         if name not in tensors:
@@ -145,6 +148,8 @@ def load_weights(network: ActorCritic, tensors: Mapping[str, Tensor], path: str 
                 f"{path}: '{name}' has shape {tuple(tensors[name].shape)}, "
                 f"a '{network.network}' network needs {tuple(tensor.shape)}."
             )
+        if not torch.isfinite(tensors[name]).all():
+            raise CheckpointError(f"{path}: the weights '{name}' are not all finite numbers.")
     unknown = sorted(set(tensors) - set(wanted))
     if unknown:
         raise CheckpointError(f"{path} has weights '{unknown[0]}' that a '{network.network}' network does not have.")

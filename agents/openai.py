@@ -1,7 +1,8 @@
-"""Import of the agents that "Understanding RL Vision" (Hilton et al. 2020) published, as joblib files (`.jd`).
+"""Import of the agents that "Understanding RL Vision" (Hilton et al. 2020) published.
 
-A `.jd` is a pickle, and a pickle can run code. It is read here by an unpickler that builds NumPy arrays and plain
-containers and refuses anything else by name; no function named in the file is ever called.
+They come as joblib files (`.jd`) and as frozen TensorFlow graphs (`.model.pb`, see `agents.frozen_graph`). A `.jd` is a
+pickle, and a pickle can run code. It is read here by an unpickler that builds NumPy arrays and plain containers and
+refuses anything else by name; no function named in the file is ever called.
 """
 
 import pickle
@@ -13,12 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.checkpoint import Agent, CheckpointError
+from agents.checkpoint import Agent, CheckpointError, load_weights
+from agents.frozen_graph import read_constants
 from agents.networks import ActorCritic
 from rollouts.coinrun import EnvOptions
 
 ACTIONS = (4, 7, 1, 5, 8, 2, 3, 4, 4)
 """Procgen's actions for: nothing, RIGHT, LEFT, UP, RIGHT+UP, LEFT+UP, DOWN, and two keys that do nothing in CoinRun."""
+ORIGINAL_ACTIONS = 7
+"""CoinRun without the two keys; the authors' loader takes agents with either number."""
 MAX_BYTES = 2**28
 
 CONVOLUTIONS = ("1a", "2a", "2b", "3a", "4a")
@@ -124,38 +128,95 @@ def read_joblib(path: str | Path) -> Any:
 
 
 def import_agent(path: str | Path) -> Agent:
-    """A published agent of the `clear` network with its 9 actions, for procgen's CoinRun with painted velocity.
+    """A published agent of the `clear` network with 9 or 7 actions, for procgen's CoinRun with painted velocity.
 
-    Raises `CheckpointError` when the file is not such an agent.
+    A name that ends in `.pb` is read as a frozen graph, any other as a joblib file. Raises `CheckpointError` when the
+    file is not such an agent, naming the first tensor that is missing, superfluous, of another shape or not finite.
     """
+    params = _graph_params(path) if Path(path).suffix == ".pb" else _joblib_params(path)
+    bias = params.get("pi/b")
+    original = isinstance(bias, np.ndarray) and bias.shape == (ORIGINAL_ACTIONS,)
+    actions = ACTIONS[:ORIGINAL_ACTIONS] if original else ACTIONS
+    _check(params, _shapes(len(actions)), path)
+    network = ActorCritic("clear", len(actions))
+    load_weights(network, _torch_weights(params), path)
+    network.eval()
+    training = {"source": "Hilton et al. 2020, Understanding RL Vision", "file": Path(path).name}
+    return Agent(network, EnvOptions(), actions, training=training)
+
+
+def _joblib_params(path: str | Path) -> dict[str, Any]:
+    """TensorFlow's variables by their names in the model; the authors' loader skips those it does not know, too."""
     content = read_joblib(path)
     try:
         cnn = content["args"].get("cnn")
         if cnn != "clear":
             raise CheckpointError(f"{path} holds a '{cnn}' network; only 'clear' networks can be imported.")
-        weights = _torch_weights({name.removeprefix("ppo2_model/"): array for name, array in content["params"].items()})
-        network = ActorCritic("clear", len(ACTIONS))
-        network.load_state_dict(weights)
-    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
+        params = {_short(name).removesuffix(":0"): array for name, array in content["params"].items()}
+    except CheckpointError:
+        raise
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise CheckpointError(f"{path} is not a published CoinRun agent: {error}.") from error
-    network.eval()
-    training = {"source": "Hilton et al. 2020, Understanding RL Vision", "file": Path(path).name}
-    return Agent(network, EnvOptions(), ACTIONS, training=training)
+    return {name: params[name] for name in _shapes(len(ACTIONS)) if name in params}
+
+
+def _graph_params(path: str | Path) -> dict[str, Any]:
+    """The same of a graph. It does not say of what kind its network is, so all its tensors are kept, to be checked."""
+    return {_short(name): array for name, array in read_constants(path).items()}
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("ppo2_model/")
+
+
+def _shapes(actions: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of TensorFlow's variables: kernels are (height, width, in, out), matrices (in, out)."""
+    kernels = ((7, 7, 3, 16), (5, 5, 16, 32), (5, 5, 32, 32), (5, 5, 32, 32), (5, 5, 32, 32))
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, kernel in zip(CONVOLUTIONS, kernels, strict=True):
+        shapes[f"pi/{name}/conv2d/kernel"], shapes[f"pi/{name}/conv2d/bias"] = kernel, kernel[3:]
+    for weight, bias, matrix in (
+        ("pi/dense/kernel", "pi/dense/bias", (512, 256)),
+        ("pi/dense_1/kernel", "pi/dense_1/bias", (256, 512)),
+        ("pi/w", "pi/b", (512, actions)),
+        ("vf/w", "vf/b", (512, 1)),
+    ):
+        shapes[weight], shapes[bias] = matrix, matrix[1:]
+    return shapes
+
+
+def _check(params: dict[str, Any], shapes: dict[str, tuple[int, ...]], path: str | Path) -> None:
+    """Raises `CheckpointError` naming the first variable that is missing, of another shape, not finite or unknown."""
+    for name, shape in shapes.items():
+        array = params.get(name)
+        if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+            raise CheckpointError(f"{path} is not a published CoinRun agent: it lacks the weights '{name}'.")
+        if array.shape != shape:
+            raise CheckpointError(
+                f"{path} is not a published CoinRun agent: '{name}' has shape {array.shape} instead of {shape}."
+            )
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{path}: the weights '{name}' are not all finite numbers.")
+    unknown = [name for name in params if name not in shapes]
+    if unknown:
+        raise CheckpointError(
+            f"{path} is not a published CoinRun agent: it has weights '{unknown[0]}' beside those of a 'clear' network."
+        )
 
 
 def _torch_weights(params: dict[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
     """TensorFlow's variables under the names and in the layout of `ActorCritic`."""
     weights = {}
     for name in CONVOLUTIONS:
-        weights[f"trunk.{name}_conv.weight"] = params[f"pi/{name}/conv2d/kernel:0"].transpose(3, 2, 0, 1)
-        weights[f"trunk.{name}_conv.bias"] = params[f"pi/{name}/conv2d/bias:0"]
-    first = params["pi/dense/kernel:0"]
+        weights[f"trunk.{name}_conv.weight"] = params[f"pi/{name}/conv2d/kernel"].transpose(3, 2, 0, 1)
+        weights[f"trunk.{name}_conv.bias"] = params[f"pi/{name}/conv2d/bias"]
+    first = params["pi/dense/kernel"]
     weights["trunk.fc1_linear.weight"] = first.reshape(*FLATTENED, -1).transpose(3, 2, 0, 1).reshape(first.shape[1], -1)
-    weights["trunk.fc1_linear.bias"] = params["pi/dense/bias:0"]
+    weights["trunk.fc1_linear.bias"] = params["pi/dense/bias"]
     for ours, kernel, bias in (
-        ("trunk.fc2_linear", "pi/dense_1/kernel:0", "pi/dense_1/bias:0"),
-        ("policy", "pi/w:0", "pi/b:0"),
-        ("value", "vf/w:0", "vf/b:0"),
+        ("trunk.fc2_linear", "pi/dense_1/kernel", "pi/dense_1/bias"),
+        ("policy", "pi/w", "pi/b"),
+        ("value", "vf/w", "vf/b"),
     ):
         weights[f"{ours}.weight"], weights[f"{ours}.bias"] = params[kernel].T, params[bias]
-    return {name: torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)) for name, array in weights.items()}
+    return {name: torch.from_numpy(np.array(array, np.float32, order="C")) for name, array in weights.items()}

@@ -15,6 +15,7 @@ from scoring.attribution import Attribution, Maps
 
 MAX_ROWS = 500_000
 """Cells that a factorisation is fitted on at most."""
+FULL_EXCHANGES, MAX_EXCHANGES = 3, 1000
 
 
 class FeatureSet(Protocol):
@@ -92,19 +93,53 @@ class NMF:
         alive = total[:, 0] > 0
         result = np.zeros((len(rows), len(self.directions)), dtype=np.float32)
         if alive.any():
-            scaled = rows[alive] / total[alive]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                weights, _, _ = non_negative_factorization(
-                    scaled, H=self.directions, n_components=len(self.directions), init="custom", update_H=False,
-                    tol=1e-5, max_iter=500,
-                )  # fmt: skip
-            result[alive] = weights * total[alive]
+            result[alive] = nonnegative_least_squares(rows[alive] / total[alive], self.directions) * total[alive]
         return result
 
     def residual(self, attribution: Attribution) -> Maps:
         """What the features leave over (N, H, W), so that features and residual sum to the channels' sum."""
         return np.asarray(attribution.maps.sum(axis=1) - self.transform(attribution).sum(axis=1))
+
+
+def nonnegative_least_squares(rows: Maps, directions: Maps) -> Maps:
+    """Weights W >= 0 (n, K) that minimise |rows - W directions| for each row (n, C); directions (K, C).
+
+    Block principal pivoting (Kim and Park 2011, algorithm 2) on all rows at once: exact up to rounding, where a
+    factorisation with fixed directions only comes near.
+    """
+    count = len(directions)
+    h = directions.astype(np.float64)
+    gram, target = h @ h.T, rows.astype(np.float64) @ h.T
+    bits = 1 << np.arange(count)
+    passive = np.zeros((len(rows), count), dtype=bool)
+    weights, dual = np.zeros_like(target), -target
+    fewest = np.full(len(rows), count + 1)
+    patience = np.full(len(rows), FULL_EXCHANGES)
+    slack = 1e-9 * max(float(np.abs(target).max(initial=0)), 1e-300)
+    for _ in range(MAX_EXCHANGES):
+        wrong = np.where(passive, weights < -slack, dual < -slack)
+        open_rows = np.flatnonzero(wrong.any(axis=1))
+        if not len(open_rows):
+            return np.maximum(weights, 0).astype(np.float32)
+        wrong = wrong[open_rows]
+        number = wrong.sum(axis=1)
+        better = number < fewest[open_rows]
+        fewest[open_rows] = np.where(better, number, fewest[open_rows])
+        patience[open_rows] = np.where(better, FULL_EXCHANGES, patience[open_rows] - 1)
+        last_only = ~better & (patience[open_rows] < 0)  # the backup rule, which always ends
+        largest = count - 1 - wrong[:, ::-1].argmax(axis=1)
+        wrong[last_only] = np.arange(count) == largest[last_only, None]
+        passive[open_rows] ^= wrong
+        patterns = passive[open_rows] @ bits
+        for pattern in np.unique(patterns):
+            chosen = open_rows[patterns == pattern]
+            held = (pattern & bits) > 0
+            solved = target[np.ix_(chosen, held)] @ np.linalg.pinv(gram[np.ix_(held, held)], hermitian=True)
+            weights[chosen] = 0
+            weights[np.ix_(chosen, held)] = solved
+            dual[chosen] = solved @ gram[held] - target[chosen]
+            dual[np.ix_(chosen, held)] = 0
+    raise RuntimeError("Non-negative least squares did not end.")
 
 
 def fit_nmf(maps: Maps, components: int, seed: int, max_rows: int = MAX_ROWS) -> NMF:

@@ -1,6 +1,7 @@
-"""Turn a published agent into the project's format.
+"""Turn a published agent into the project's format, from its joblib file or its frozen TensorFlow graph.
 
 python scripts/import_openai.py checkpoint=coinrun.jd output=PATH
+python scripts/import_openai.py checkpoint=coinrun.model.pb output=PATH
 """
 
 from common import CONSOLE, main

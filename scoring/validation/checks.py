@@ -17,7 +17,7 @@ from skimage.metrics import structural_similarity
 from agents.checkpoint import Agent, untrained_agent
 from agents.networks import NETWORKS
 from rollouts.bank import FrameBank
-from scoring.evidence import CONTROLLED, NAMES, Evidence
+from scoring.evidence import CONTROLLED, NAMES, SCORED, Evidence
 from scoring.features import Channels, FeatureSet, fit_nmf, rotated
 from scoring.geometry import average_over_cells, layer_geometry
 from scoring.metrics import FIXED, SENSE, Cutoffs, Energies, FloatArray, eligible, orbay2020, threshold
@@ -146,16 +146,16 @@ def planted_networks(
     bank: FrameBank, evidence: Evidence, lesson: FrameBank, lesson_evidence: Evidence, seed: int, advance: Advance
 ) -> Iterator[tuple[Planted, int, str]]:
     """Networks with shares from 0 to 1 of detectors trained on the lesson: one set for channels, one for the NMF."""
-    names = list(SENSE)
-    shares = average_over_cells(lesson_evidence.masks[:, : len(names)], layer_geometry(handmade().network, "2b"))
+    geometry = layer_geometry(handmade().network, "2b")
+    shares = average_over_cells(lesson_evidence.masks[:, : len(SCORED)], geometry)
     detectors = train_detectors(lesson.frames, shares, seed)
     advance(f"detectors, seed {seed}")
-    wanted = [name for name, shown in zip(NAMES, eligible(evidence.pixels, bank.episode), strict=True) if shown]
-    wanted = [name for name in wanted if name in names]
+    shown = eligible(evidence.pixels, bank.episode)
+    wanted = [name for c, name in enumerate(SCORED) if shown[c]]
     for features, kind in ((CHANNELS, "channels"), (DIRECTIONS, "nmf")):
         for number, share in enumerate(np.linspace(0, 1, SHARES)):
             own = 1000 * seed + number
-            yield plant(detectors, names, wanted, share, features, lesson.frames[:512], own), features, kind
+            yield plant(detectors, SCORED, wanted, share, features, lesson.frames[:512], own), features, kind
 
 
 def _orbay(found: Judged) -> float:

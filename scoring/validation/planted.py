@@ -22,6 +22,7 @@ CHANNELS, DIRECTIONS = 32, 8
 """Features of a planted network: one a channel, or each spread over `CHANNELS` / `DIRECTIONS` channels of its own."""
 WIDTHS = (16, 32)
 """Channels of 1a and 2a, of each half."""
+COVERED, RATE = 0.25, 5e-3
 STRIDES = (2, 2, 1)
 KERNELS = (5, 5, 3)
 
@@ -51,27 +52,28 @@ def run(convolutions: Sequence[nn.Conv2d], frames: Tensor) -> Tensor:
 
 
 def train_detectors(
-    frames: Frames, shares: NDArray[np.float32], seed: int, batches: int = 600, batch: int = 128
+    frames: Frames, shares: NDArray[np.float32], seed: int, batches: int = 1500, batch: int = 128
 ) -> list[nn.Conv2d]:
-    """Convolutions whose output c is above 0 where class c covers a cell.
+    """Convolutions whose output c is above 0 where class c covers more than `COVERED` of a cell.
 
     `frames` (N, 64, 64, 3); `shares` (N, C, 16, 16), what each class covers of each cell. Trained by cross-entropy on
-    every cell, classes weighted by the root of how rare they are.
+    every cell; what a class covers counts more where it is rare, by the fourth root of the odds.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         convolutions = stack(shares.shape[1])
     generator = np.random.default_rng(seed)
-    prevalence = shares.mean(axis=(0, 2, 3)).clip(1e-4)
-    weight = torch.from_numpy(np.sqrt((1 - prevalence) / prevalence).astype(np.float32))[:, None, None]
+    labels = (shares > COVERED).astype(np.float32)
+    prevalence = labels.mean(axis=(0, 2, 3)).clip(1e-4)
+    weight = torch.from_numpy((((1 - prevalence) / prevalence) ** 0.25).astype(np.float32))[:, None, None]
     parameters = [p for convolution in convolutions for p in convolution.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=batches)
+    optimiser = torch.optim.Adam(parameters, lr=RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=batches)
     for _ in range(batches):
         chosen = generator.integers(0, len(frames), batch)
         outputs = run(convolutions, torch.from_numpy(frames[chosen]))
         loss = nn.functional.binary_cross_entropy_with_logits(
-            outputs, torch.from_numpy(shares[chosen]), pos_weight=weight
+            outputs, torch.from_numpy(labels[chosen]), pos_weight=weight
         )
         optimiser.zero_grad()
         loss.backward()

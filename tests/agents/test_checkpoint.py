@@ -7,7 +7,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from agents.checkpoint import Agent, CheckpointError, fingerprint, load_agent, save_agent, save_tensors, untrained_agent
+from agents.checkpoint import (
+    Agent,
+    CheckpointError,
+    fingerprint,
+    load_agent,
+    load_weights,
+    save_agent,
+    save_tensors,
+    untrained_agent,
+)
 from agents.networks import ActorCritic
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
@@ -80,6 +89,25 @@ def test_another_network(agent: Agent, tmp_path: Path) -> None:
     save_tensors(path, agent.network.state_dict(), incomplete)
     with pytest.raises(CheckpointError, match="incomplete metadata: 'options'"):
         load_agent(path)
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_not_finite(agent: Agent, tmp_path: Path, number: float) -> None:
+    path = tmp_path / "agent.safetensors"
+    with torch.no_grad():
+        agent.network.value.weight[0, 3] = number
+    save_agent(path, agent)
+    with pytest.raises(CheckpointError, match=r"safetensors: the weights 'value\.weight' are not all finite numbers"):
+        load_agent(path)
+
+
+def test_weights_are_checked_before_any_is_copied(agent: Agent) -> None:
+    before = fingerprint(agent)
+    weights = {name: tensor + 1 for name, tensor in agent.network.state_dict().items()}
+    weights["value.bias"][0] = float("nan")
+    with pytest.raises(CheckpointError, match=r"state: the weights 'value\.bias' are not all finite numbers"):
+        load_weights(agent.network, weights, "state")
+    assert fingerprint(agent) == before
 
 
 def test_an_action_set_of_another_size() -> None:

@@ -6,7 +6,7 @@ from scipy.optimize import linear_sum_assignment, nnls
 
 from rollouts.errors import InputError
 from scoring.attribution import Attribution
-from scoring.features import NMF, Channels, Rotated, fit_nmf, resampled, rotated
+from scoring.features import NMF, Channels, Rotated, fit_nmf, nonnegative_least_squares, resampled, rotated
 
 
 def attribution(activations: np.ndarray, gradients: np.ndarray) -> Attribution:
@@ -49,7 +49,20 @@ def test_transform_is_non_negative_least_squares_of_both_signs(generator: np.ran
     for n, y, x in np.ndindex(2, 3, 3):
         row = maps[n, :, y, x].astype(float)
         expected = nnls(basis.directions.T, np.maximum(row, 0))[0] - nnls(basis.directions.T, np.maximum(-row, 0))[0]
-        np.testing.assert_allclose(found[n, :, y, x], expected, atol=5e-3)
+        np.testing.assert_allclose(found[n, :, y, x], expected, atol=1e-5)
+
+
+def test_least_squares_of_directions_that_depend_on_one_another(generator: np.random.Generator) -> None:
+    """Weights are not unique then, but how near they come is: as near as scipy's."""
+    directions = np.repeat(generator.random((3, 6)), 2, axis=0).astype(np.float32)
+    directions[5] = 0
+    rows = np.maximum(generator.standard_normal((200, 6)), 0).astype(np.float32)
+    found = nonnegative_least_squares(rows, directions)
+    assert (found >= 0).all()
+    for row, weights in zip(rows.astype(float), found, strict=True):
+        assert np.linalg.norm(row - weights @ directions) == pytest.approx(
+            nnls(directions.T.astype(float), row)[1], abs=1e-5
+        )
 
 
 def test_features_and_residual_sum_to_the_attribution(generator: np.random.Generator) -> None:
