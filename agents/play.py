@@ -1,6 +1,6 @@
 """Playing: an agent as "observations in, actions out", and how well it does on given levels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -48,40 +48,75 @@ def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, flo
     share = successes / trials
     centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
     half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    return float(centre - half), float(centre + half)
+    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)  # rounding may pass 0 and 1
+
+
+@dataclass(frozen=True)
+class Episode:
+    """An episode played to its end: what it returned, and its length in steps.
+
+    `last` is the state before the final step, as procgen's bytes, and the action of that step; None where not kept.
+    """
+
+    total: float
+    length: int
+    last: tuple[bytes, int] | None
+
+
+def division(episodes: int) -> tuple[int, int]:
+    """Environments, at most 64, and episodes that each plays, to make at least `episodes` in all.
+
+    Raises `InputError` for fewer than one episode.
+    """
+    if episodes < 1:
+        raise InputError(f"episodes is {episodes}; an evaluation needs at least 1.")
+    environments = min(64, episodes)
+    return environments, -(-episodes // environments)
+
+
+def play(
+    agent: Agent, options: EnvOptions, episodes: int, seed: int, threads: int = 1, keep_last: bool = False
+) -> Iterator[Episode]:
+    """At least `episodes` episodes with sampled actions, each as it ends.
+
+    Each environment of `division` plays the same number of episodes to the end, so that short episodes do not crowd
+    out long ones. With the same seed and options every agent plays the same levels. `keep_last` takes 0.1 ms a step and
+    environment. Raises `InputError` for fewer than one episode.
+    """
+    num, each = division(episodes)
+    env = make_env(num, options, seed, threads)
+    player = Player(agent, seed)
+    running, steps, ended = np.zeros(num), np.zeros(num, dtype=int), np.zeros(num, dtype=int)
+    _, frames, _ = observe(env)
+    while (ended < each).any():
+        states: list[bytes] | None = env.callmethod("get_state") if keep_last else None
+        actions = player(frames)
+        env.act(actions)
+        reward, frames, first = observe(env)
+        running += reward
+        steps += 1
+        for index in np.flatnonzero(first & (ended < each)):
+            ended[index] += 1
+            last = None if states is None else (states[index], int(actions[index]))
+            yield Episode(float(running[index]), int(steps[index]), last)
+        running[first], steps[first] = 0, 0
 
 
 def evaluate(
     agent: Agent, options: EnvOptions, episodes: int, seed: int, threads: int = 1,
     progress: Callable[[int], None] = lambda finished: None,
 ) -> Evaluation:  # fmt: skip
-    """Play at least `episodes` episodes with sampled actions.
+    """How well an agent does in `play`; `progress` is told how many episodes have ended.
 
-    Each of up to 64 environments plays the same number of episodes to the end, so that short episodes do not
-    crowd out long ones. `progress` is told how many have ended. Raises `InputError` for fewer than one episode.
+    Raises `InputError` for fewer than one episode.
     """
-    if episodes < 1:
-        raise InputError(f"episodes is {episodes}; an evaluation needs at least 1.")
-    num = min(64, episodes)
-    each = -(-episodes // num)
-    env = make_env(num, options, seed, threads)
-    player = Player(agent, seed)
-    returns, lengths = np.zeros((num, each)), np.zeros((num, each), dtype=int)
-    running, steps, ended = np.zeros(num), np.zeros(num, dtype=int), np.zeros(num, dtype=int)
-    _, frames, _ = observe(env)
-    while (ended < each).any():
-        env.act(player(frames))
-        reward, frames, first = observe(env)
-        running += reward
-        steps += 1
-        for index in np.flatnonzero(first & (ended < each)):
-            returns[index, ended[index]], lengths[index, ended[index]] = running[index], steps[index]
-            ended[index] += 1
-        running[first], steps[first] = 0, 0
-        if first.any():
-            progress(int(ended.sum()))
-    completed = int((returns > 0).sum())
-    total = returns.size
+    returns, lengths = [], []
+    for finished, episode in enumerate(play(agent, options, episodes, seed, threads), start=1):
+        returns.append(episode.total)
+        lengths.append(episode.length)
+        progress(finished)
+    completed, total = sum(result > 0 for result in returns), len(returns)
     return Evaluation(
-        options.levels, total, completed / total, wilson(completed, total), float(returns.mean()), float(lengths.mean())
-    )
+        options.levels, total, completed / total, wilson(completed, total), float(np.mean(returns)),
+        float(np.mean(lengths)),
+    )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 from scipy.stats import ortho_group
 from sklearn.decomposition import non_negative_factorization
 from sklearn.exceptions import ConvergenceWarning
@@ -15,7 +16,7 @@ from scoring.attribution import Attribution, Maps
 
 MAX_ROWS = 500_000
 """Cells that a factorisation is fitted on at most."""
-FULL_EXCHANGES, MAX_EXCHANGES = 3, 1000
+FULL_EXCHANGES, MAX_EXCHANGES = 3, 50
 
 
 class FeatureSet(Protocol):
@@ -139,7 +140,9 @@ def nonnegative_least_squares(rows: Maps, directions: Maps) -> Maps:
             weights[np.ix_(chosen, held)] = solved
             dual[chosen] = solved @ gram[held] - target[chosen]
             dual[np.ix_(chosen, held)] = 0
-    raise RuntimeError("Non-negative least squares did not end.")
+    for row in np.flatnonzero(np.where(passive, weights < -slack, dual < -slack).any(axis=1)):
+        weights[row] = nnls(h.T, rows[row].astype(np.float64))[0]  # rounding makes the exchanges of a few go in circles
+    return np.maximum(weights, 0).astype(np.float32)
 
 
 def fit_nmf(maps: Maps, components: int, seed: int, max_rows: int = MAX_ROWS) -> NMF:

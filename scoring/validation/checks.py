@@ -33,6 +33,8 @@ Advance = Callable[[str], None]
 STEPS = 10
 """Of integrated gradients: enough for a verdict (Hilton et al. 2020 use it)."""
 DRAWS = 500
+FIT_ROWS = 100_000
+"""Cells that a factorisation is fitted on."""
 DILATION = 2
 SHARES = 20
 SEEDS = 3
@@ -85,7 +87,7 @@ def judged(subject: Subject, features: str, components: int = 8, cutoffs: Cutoff
     dead = 1.0
     if features == "nmf":
         assert subject.pool is not None
-        basis = fit_nmf(subject.pool.maps, components, seed=0)
+        basis = fit_nmf(subject.pool.maps, components, seed=0, max_rows=FIT_ROWS)
     elif features == "channels":
         basis = Channels(subject.geometry.channels)
     else:

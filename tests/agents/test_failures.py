@@ -1,0 +1,140 @@
+"""Causes of failure, on scenes made by hand and on play."""
+
+import json
+from functools import reduce
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from scenes import empty_scene, put
+
+from agents.checkpoint import Agent, untrained_agent
+from agents.failures import HAZARDS, OUTCOMES, Failures, Replay, evaluate_causes, without_hazard
+from agents.play import evaluate, play
+from rollouts.coinrun import NOOP, EnvOptions, make_env
+from rollouts.errors import InputError
+from rollouts.state import COIN, ENEMY, LAVA, LAVA_TOP, SAW, WALL, State, parse, serialize
+
+OPTIONS = EnvOptions().unseen()
+RIGHT, JUMP_RIGHT = 7, 8
+
+
+def blind_agent(*actions: int) -> Agent:
+    """Takes these actions with equal chances, whatever it sees."""
+    agent = untrained_agent("compact", EnvOptions(), seed=0, actions=actions)
+    torch.nn.init.zeros_(agent.network.policy.weight)
+    return agent
+
+
+def deadly(*hazards: str) -> State:
+    """The agent on a floor of walls, with these hazards where it stands, and one of each other kind out of reach."""
+    scene = empty_scene()
+    scene.grid[31] = WALL
+    scene.agent["x"], scene.agent["y"] = 32.5, 32 + scene.agent["ry"]
+    for kind, name in ((SAW, "saw"), (ENEMY, "enemy")):
+        put(scene, kind, 32.5 if name in hazards else 35.5, 32.5)
+    scene.grid[32, 32 if "lava" in hazards else 29] = LAVA_TOP
+    scene.episode["cur_time"] = scene.episode["timeout"] - (1 if "time" in hazards else 2)
+    return scene
+
+
+@pytest.fixture(scope="module")
+def replay() -> Replay:
+    return Replay()
+
+
+@pytest.mark.parametrize("hazard", HAZARDS)
+def test_a_scene_with_one_hazard(replay: Replay, hazard: str) -> None:
+    assert replay.cause(deadly(hazard), NOOP) == hazard
+
+
+def test_several_hazards_none_and_a_coin(replay: Replay) -> None:
+    assert replay.cause(deadly("saw", "lava"), NOOP) == "several"
+    assert replay.cause(deadly("enemy", "time"), NOOP) == "several"
+    with pytest.raises(InputError, match="does not end with action 4"):
+        replay.cause(deadly(), NOOP)
+    with_coin = deadly()
+    with_coin.grid[32, 32] = COIN
+    assert replay.cause(with_coin, NOOP) == "unknown", "no hazard: the coin ends the episode whatever is taken away"
+    deep = deadly("lava")
+    deep.grid[32, 32] = LAVA
+    assert replay.cause(deep, NOOP) == "lava", "the surface of lava and what is below both count"
+
+
+def test_taking_a_hazard_away_leaves_the_rest() -> None:
+    scene = deadly("saw")
+    before = serialize(scene)
+    assert set(without_hazard(scene, "saw").entities["type"]) == {0, ENEMY}
+    assert set(without_hazard(scene, "enemy").entities["type"]) == {0, SAW}
+    assert set(np.unique(without_hazard(scene, "lava").grid)) == {WALL, 100}
+    assert without_hazard(scene, "time").episode["cur_time"] == 0
+    assert serialize(scene) == before
+    with pytest.raises(InputError, match="no hazard 'coin'; there are saw, enemy, lava, time"):
+        without_hazard(scene, "coin")
+
+
+def test_causes_of_play_lie_where_the_agent_goes(replay: Replay) -> None:
+    """Geometry says the same: after its last step the agent is at the thing that its failure is put down to."""
+    counts = dict.fromkeys(OUTCOMES, 0)
+    alone = make_env(1, EnvOptions(num_levels=1), seed=5, threads=0)
+    episodes = play(blind_agent(RIGHT, JUMP_RIGHT), OPTIONS, episodes=640, seed=0, keep_last=True)
+    for episode in islice((e for e in episodes if e.total == 0), 120):
+        assert episode.last is not None
+        state, action = parse(episode.last[0]), episode.last[1]
+        cause = replay.cause(state, action)
+        counts[cause] += 1
+        alone.callmethod("set_state", [serialize(reduce(without_hazard, HAZARDS, state))])
+        alone.act(np.array([action], dtype=np.int32))
+        agent = parse(alone.callmethod("get_state")[0]).agent
+        for name, places in hazard_places(state).items():
+            away = np.abs(places - [agent["x"], agent["y"]]).max(axis=1)
+            nearest = away.min(initial=np.inf)
+            assert nearest < 1.25 or cause != name
+            assert nearest > 0.75 or cause in (name, "several")
+    assert counts["completed"] == counts["time"] == counts["unknown"] == 0
+    assert min(counts["saw"], counts["enemy"], counts["lava"]) >= 3
+
+
+def hazard_places(state: State) -> dict[str, np.ndarray]:
+    """Centres (n, 2) of what kills, after a step."""
+    entities = state.entities
+    lava = np.argwhere((state.grid == LAVA) | (state.grid == LAVA_TOP))[:, ::-1] + 0.5
+    moved = np.stack([entities["x"] + entities["vx"], entities["y"] + entities["vy"]], axis=1)
+    return {"saw": moved[entities["type"] == SAW], "enemy": moved[entities["type"] == ENEMY], "lava": lava}
+
+
+def test_an_agent_that_stands_still_runs_out_of_time() -> None:
+    found = evaluate_causes(blind_agent(NOOP), OPTIONS, episodes=1, seed=0)
+    assert found.counts == {name: int(name == "time") for name in OUTCOMES}
+
+
+def test_shares_intervals_and_the_way_through_json(replay: Replay) -> None:
+    agent = blind_agent(RIGHT, JUMP_RIGHT)
+    told: list[int] = []
+    found = evaluate_causes(agent, OPTIONS, episodes=12, seed=3, progress=told.append)
+    assert told == list(range(1, 13))
+    assert found.episodes == 12
+    counts = dict.fromkeys(OUTCOMES, 0)
+    for episode in play(agent, OPTIONS, episodes=12, seed=3, keep_last=True):
+        assert episode.last is not None
+        counts["completed" if episode.total else replay.cause(parse(episode.last[0]), episode.last[1])] += 1
+    assert found.counts == counts
+    plain = evaluate(agent, OPTIONS, episodes=12, seed=3)
+    assert (found.share("completed"), found.interval("completed")) == (plain.completed, plain.interval)
+    assert Failures.from_json(json.loads(json.dumps(found.to_json()))) == found
+    with pytest.raises(InputError, match="at least 1"):
+        evaluate_causes(agent, OPTIONS, episodes=0, seed=0)
+
+
+def test_every_agent_plays_the_same_levels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever an agent does, and however long its episodes are: 4 environments with 3 levels each."""
+    monkeypatch.setattr("agents.play.division", lambda episodes: (4, 3))
+
+    def levels(agent: Agent) -> list[int]:
+        episodes = play(agent, OPTIONS, episodes=12, seed=4, keep_last=True)
+        return sorted(int(parse(e.last[0]).episode["current_level_seed"]) for e in episodes if e.last is not None)
+
+    one, other = levels(blind_agent(RIGHT, JUMP_RIGHT)), levels(blind_agent(RIGHT, JUMP_RIGHT, 1))
+    assert len(set(one)) == 12
+    assert one == other

@@ -1,0 +1,103 @@
+"""The command that edits features out of an agent."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import edit
+import pytest
+import torch
+import yaml
+
+from agents.checkpoint import save_agent, untrained_agent
+from rollouts.coinrun import EnvOptions
+from rollouts.errors import InputError
+from scoring.pipeline import ScoreConfig
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "scripts/edit.py"), *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=200, check=False)
+
+
+def defaults() -> dict[str, object]:
+    return {k: v for k, v in yaml.safe_load((ROOT / "conf/edit.yaml").read_text()).items() if k != "hydra"}
+
+
+@pytest.fixture(scope="module")
+def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained agent that goes to the right, so that its episodes are short, but looks where it goes."""
+    fresh = untrained_agent("compact", EnvOptions(), seed=1, actions=(7, 8))
+    with torch.no_grad():
+        fresh.network.policy.weight *= 100
+    path = tmp_path_factory.mktemp("agents") / "small.safetensors"
+    save_agent(path, fresh)
+    return path
+
+
+def test_playing_unedited_and_edited(agent: Path, tmp_path: Path) -> None:
+    small = [f"agent={agent}", "frames=64", "pool_frames=32", "steps=2", "components=2"]
+    done = run(*small, "episodes=4e0", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs/edit").iterdir()
+    assert folder.name.endswith("-featureall-episodes4")
+    assert "without 1" in done.stdout
+    found = json.loads((folder / "edit.json").read_text())
+    assert list(found["played"]) == ["unedited", "without 0", "without 1"]
+    for played in found["played"].values():
+        assert played["episodes"] == 4
+        assert sum(outcome["count"] for outcome in played["outcomes"].values()) == 4
+    assert found["edited_weights"] == "3a_conv"
+    assert [len(direction) for direction in found["directions"].values()] == [32, 32]
+    assert "is finished; nothing to do." in run(*small, "episodes=4", "layer=2b", cwd=tmp_path).stdout
+
+    # A run that was stopped after two of three goes on from there, to the same result.
+    shorter = found | {"played": {name: found["played"][name] for name in ("unedited", "without 0")}}
+    (folder / "edit.json").write_text(json.dumps(shorter))
+    done = run(*small, "episodes=4", cwd=tmp_path)
+    assert "Playing unedited" not in done.stdout
+    assert json.loads((folder / "edit.json").read_text()) == found
+
+
+def test_bad_input_is_refused_before_anything_is_played(agent: Path, tmp_path: Path) -> None:
+    impala = tmp_path / "impala.safetensors"
+    save_agent(impala, untrained_agent("impala", EnvOptions(), seed=0))
+    for changes, message in (
+        ({"feature": 8}, "feature is 8; there are 8 features, 0 to 7, or all"),
+        ({"feature": 32, "features": "channels"}, "there are 32 features, 0 to 31"),
+        ({"feature": "saw"}, "feature is 'saw'; it must be a number"),
+        ({"features": "rotated"}, "features is 'rotated'; nmf or channels can be edited out"),
+        ({"episodes": 0}, "episodes is 0"),
+        ({"layer": "5a"}, "its layers are 1a, 2a, 2b, 3a"),
+        ({"agent": str(impala), "layer": "1a"}, "which has a skip path"),
+        ({"agent": [str(agent), str(impala)]}, "agent is a list"),
+    ):
+        with pytest.raises(InputError, match=message):
+            edit.folder(defaults() | {"agent": str(agent)} | changes)
+    done = run(f"agent={agent}", "feature=-1", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == ["error: feature is -1; there are 8 features, 0 to 7, or all."]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_features_are_those_of_score_by_default() -> None:
+    values = defaults() | {"agent": ""}
+    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
+    assert edit.settings(values) == ScoreConfig()
+    same = ("layer", "features", "bank", "frames", "pool_frames", "levels", "seed", *edit.SHARED)
+    assert {name: values[name] for name in same} == {name: scored[name] for name in same}
+    assert values["episodes"] == edit.EPISODES
+
+
+def test_every_setting_has_its_own_folder(agent: Path) -> None:
+    changes: tuple[dict[str, object], ...] = (
+        {}, {"layer": "3a"}, {"features": "channels"}, {"feature": 0}, {"feature": 1}, {"episodes": 64}, {"seed": 3},
+        {"steps": 10}, {"components": 4}, {"bank": "trajectory"}, {"pool_frames": 64}, {"target": "logit:1"},
+    )  # fmt: skip
+    names = {edit.folder(defaults() | {"agent": str(agent)} | change) for change in changes}
+    assert len(names) == len(changes)
