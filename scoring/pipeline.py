@@ -47,8 +47,8 @@ Progress = Callable[[int], None]
 FEATURES = ("nmf", "channels", "rotated")
 DILATIONS = (0, 2, 4)
 """Pixels by which masks are widened: one of them in the score, the others reported beside it."""
-REFIT_ROWS, REFIT_DRAWS = 100_000, 200
-"""Cells that a refit is fitted on, and bootstrap draws that it is judged by."""
+REFIT_DRAWS = 200
+"""Bootstrap draws that a refit is judged by."""
 ERF_FRAMES = 64
 PACKAGES = ("torch", "numpy", "scikit-learn", "scipy", "procgen-mirror")
 
@@ -295,7 +295,7 @@ def _refits(subject: Subject, kernel: Maps | None, cutoffs: Cutoffs, config: Sco
     found = []
     for refit in range(config.refits):
         frames = resampled(subject.bank.pool_environment, config.seed + 1 + refit)
-        basis = fit_nmf(pool.maps[frames], config.components, config.seed + 1 + refit, REFIT_ROWS)
+        basis = fit_nmf(pool.maps[frames], config.components, config.seed + 1 + refit)
         found.append(_brief(subject.measure(basis, kernel, config.dilation), subject, cutoffs, config))
     return (
         {name: _spread(np.array([brief[name] for brief in found], dtype=float)) for name in found[0]} if found else {}

@@ -20,7 +20,7 @@ from rollouts.bank import FrameBank
 from scoring.evidence import CONTROLLED, NAMES, SCORED, Evidence
 from scoring.features import Channels, FeatureSet, fit_nmf, rotated
 from scoring.geometry import average_over_cells, layer_geometry
-from scoring.metrics import FIXED, SENSE, Cutoffs, Energies, FloatArray, eligible, orbay2020, threshold
+from scoring.metrics import FIXED, SENSE, Cutoffs, Energies, FloatArray, eligible, orbay2020, orbay_chance, threshold
 from scoring.projection import covered
 from scoring.statistics import best_class_lift, interval, jackknife_interval
 from scoring.subject import Measured, Subject, Verdict, explain, judge
@@ -33,8 +33,6 @@ Advance = Callable[[str], None]
 STEPS = 10
 """Of integrated gradients: enough for a verdict (Hilton et al. 2020 use it)."""
 DRAWS = 500
-FIT_ROWS = 100_000
-"""Cells that a factorisation is fitted on."""
 DILATION = 2
 SHARES = 20
 SEEDS = 3
@@ -87,7 +85,7 @@ def judged(subject: Subject, features: str, components: int = 8, cutoffs: Cutoff
     dead = 1.0
     if features == "nmf":
         assert subject.pool is not None
-        basis = fit_nmf(subject.pool.maps, components, seed=0, max_rows=FIT_ROWS)
+        basis = fit_nmf(subject.pool.maps, components, seed=0)
     elif features == "channels":
         basis = Channels(subject.geometry.channels)
     else:
@@ -129,7 +127,7 @@ def planted(
             found = judged(subject, kind, features)
             rows.append(
                 {"seed": seed, "features": kind, "share": network.share, "fraction": found.fraction,
-                 "graded": found.graded, "orbay2020": _orbay(found)}
+                 "graded": found.graded, "named": _named(found, network), **_orbay(found)}
             )  # fmt: skip
             advance(f"planted {kind}, seed {seed}")
     checks = []
@@ -139,8 +137,12 @@ def planted(
         checks.append(
             at_least(f"planted share and headline, {kind}: Spearman", float(min(follows)), bound, "lowest seed")
         )
-        ranges = [np.ptp([r["orbay2020"] for r in own]) for own in sets]
-        checks.append(at_most(f"the same through orbay2020, {kind}: range", float(max(ranges)), 0.05, "largest seed"))
+        raw = max(float(np.ptp([r["orbay2020"] for r in own])) for own in sets)
+        over = max(float(np.ptp([r["orbay2020"] - r["orbay_chance"] for r in own])) for own in sets)
+        note = f"largest seed; without taking chance away {raw:.3f}"
+        checks.append(at_most(f"the same through orbay2020 over its chance, {kind}: range", over, 0.05, note))
+    named = [r["named"] for r in rows if np.isfinite(r["named"])]
+    checks.append(at_least("planted detectors that are found: share named by their class", float(np.mean(named)), 0.9))
     return Found(checks, {"rows": rows})
 
 
@@ -160,11 +162,25 @@ def planted_networks(
             yield plant(detectors, SCORED, wanted, share, features, lesson.frames[:512], own), features, kind
 
 
-def _orbay(found: Judged) -> float:
-    """The published score, through receptive-field boxes."""
+def _orbay(found: Judged) -> dict[str, float]:
+    """The published score, through receptive-field boxes, and its chance level."""
     cells = threshold(np.abs(found.measured.maps))
-    areas = (covered(cells[:, k], found.subject.geometry) for k in range(cells.shape[1]))
-    return orbay2020(areas, found.subject.evidence.objects)
+    areas = [covered(cells[:, k], found.subject.geometry) for k in range(cells.shape[1])]
+    objects, environment = found.subject.evidence.objects, found.subject.bank.environment
+    return {"orbay2020": orbay2020(areas, objects), "orbay_chance": orbay_chance(areas, objects, environment)}
+
+
+def _named(found: Judged, network: Planted) -> float:
+    """Of the planted detectors that are found, the share that is found for its own class; nan without any.
+
+    For the NMF, of the found features: the share whose class was planted.
+    """
+    which = [NAMES[c] if c >= 0 else None for c in found.verdict.which]
+    if len(which) == len(network.classes) and isinstance(found.basis, Channels):
+        right = [a == b for a, b in zip(which, network.classes, strict=True) if a and b]
+    else:
+        right = [a in network.classes for a in which if a]
+    return float(np.mean(right)) if right else float("nan")
 
 
 # ---- networks that must fail

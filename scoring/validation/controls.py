@@ -80,7 +80,7 @@ def handmade() -> Agent:
         for channel, kernel in enumerate((sobel, -sobel, sobel.T, -sobel.T)):
             first.weight[channel, :, 1:4, 1:4] = luminance[:, None, None] * kernel
         first.weight[4, :, 2, 2] = torch.tensor([0.5, 0.5, -1.0])
-        _bias(first)[4] = -0.35  # what is not clearly yellow gives nothing
+        _bias(first)[4] = -0.75  # what is not clearly yellow gives nothing; the coin is (1, 0.8, 0)
         _bias(first)[5] = 1.0
         for feature, channels in enumerate((range(4), (5,), (4,))):
             for channel in channels:
@@ -93,7 +93,10 @@ def handmade() -> Agent:
 
 
 def assemble(name: str, modules: dict[str, nn.Module], readout: NDArray[Any]) -> Agent:
-    """An agent whose value is `readout` (K,) times the mean activations of the last of `modules`, its layer 2b."""
+    """An agent whose value is `readout` (K,) times the mean activations of the last of `modules`, its layer 2b.
+
+    All its actions are equally likely.
+    """
     weights = {
         part: {key: value.clone() for key, value in module.state_dict().items()} for part, module in modules.items()
     }
@@ -103,6 +106,7 @@ def assemble(name: str, modules: dict[str, nn.Module], readout: NDArray[Any]) ->
         network.trunk.get_submodule(part).load_state_dict(state)
     with torch.no_grad():
         network.value.weight.copy_(torch.from_numpy(readout.astype(np.float32))[None])
+        network.policy.weight.zero_()  # all actions alike
     network.eval()
     return Agent(network, EnvOptions())
 

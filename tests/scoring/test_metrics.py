@@ -260,6 +260,13 @@ def verdict(kappa, sign, causal, lower=0.01, classes=CLASS_NAMES, allowed=True, 
     return classes[which[0]] if found[0] else None, graded(rows[0], *common)[0]
 
 
+def test_surface_names_a_feature_only_if_no_other_class_does() -> None:
+    """A saw stands on a surface: its detector is on both, and only of the saw can it be shown that it is the cause."""
+    kappa, sign = (0.0, 0.2, 0.6, 0.0, 0.0), (0, -1, -1, 0, 0)
+    assert verdict(kappa, sign, (0, 0.9, np.nan, 0, 0))[0] == "saw"
+    assert verdict(kappa, sign, (0, 0.4, np.nan, 0, 0))[0] == "surface"
+
+
 def test_interpretable_and_graded_by_hand():
     zero = (0, 0, 0, 0)
     assert verdict((0.16, *zero), (1, *zero), (1, *zero)) == ("coin", pytest.approx(0.4))
