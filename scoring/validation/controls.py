@@ -15,6 +15,8 @@ from rollouts.coinrun import EnvOptions
 Frames = NDArray[np.uint8]
 
 HANDMADE = ("edges", "constant", "yellow")
+YELLOW = 0.82
+"""Yellow is (red + green) / 2 - blue beyond this: the coin, (1, 0.8, 0), has 0.9, and little else that the game draws."""
 
 
 def randomised(agent: Agent, parts: Sequence[str], seed: int) -> Agent:
@@ -80,7 +82,7 @@ def handmade() -> Agent:
         for channel, kernel in enumerate((sobel, -sobel, sobel.T, -sobel.T)):
             first.weight[channel, :, 1:4, 1:4] = luminance[:, None, None] * kernel
         first.weight[4, :, 2, 2] = torch.tensor([0.5, 0.5, -1.0])
-        _bias(first)[4] = -0.75  # what is not clearly yellow gives nothing; the coin is (1, 0.8, 0)
+        _bias(first)[4] = -YELLOW
         _bias(first)[5] = 1.0
         for feature, channels in enumerate((range(4), (5,), (4,))):
             for channel in channels:
