@@ -12,8 +12,8 @@ from agents.networks import ActorCritic
 from rollouts.errors import InputError
 
 METHODS = ("integrated_gradients", "gradient_x_activation", "gradient")
-BATCH = 1024
-"""Hidden maps that pass through the second half of the network at once."""
+BATCH = 32
+"""Frames that pass through the network at once: few enough for the cache."""
 
 Maps = NDArray[np.float32]
 
@@ -84,33 +84,31 @@ def attribute(
     function = target_function(network, layer, target)
     until = network.until(layer)
     count = steps if method == "integrated_gradients" else 1
-    alphas = torch.arange(1, count + 1) / count
-    size = max(BATCH // count, 1)
     activations, gradients, outputs = [], [], []
     with torch.no_grad():
         baseline = None
-        for start in range(0, len(frames), size):
-            hidden = until(network.prepare(torch.from_numpy(frames[start : start + size])))
+        for start in range(0, len(frames), BATCH):
+            hidden = until(network.prepare(torch.from_numpy(frames[start : start + BATCH])))
             if baseline is None:
                 baseline = float(function(torch.zeros_like(hidden[:1])))
             activations.append(hidden.numpy())
-            gradients.append(_mean_gradient(function, hidden, alphas).numpy())
+            gradients.append(_mean_gradient(function, hidden, count).numpy())
             outputs.append(function(hidden).numpy())
-            progress(min(start + size, len(frames)))
+            progress(min(start + BATCH, len(frames)))
     return Attribution(
         method, np.concatenate(activations), np.concatenate(gradients), np.concatenate(outputs), baseline or 0.0
     )
 
 
-def _mean_gradient(function: Callable[[Tensor], Tensor], hidden: Tensor, alphas: Tensor) -> Tensor:
-    """Mean over alpha of the gradient of F at alpha * hidden (batch, C, H, W)."""
+def _mean_gradient(function: Callable[[Tensor], Tensor], hidden: Tensor, steps: int) -> Tensor:
+    """Mean over alpha = 1/steps ... 1 of the gradient of F at alpha * hidden (batch, C, H, W)."""
     total = torch.zeros_like(hidden)
-    for chunk in alphas.split(max(BATCH // len(hidden), 1)):
-        points = (chunk[:, None, None, None, None] * hidden).flatten(0, 1).requires_grad_()
+    for step in range(1, steps + 1):
+        point = (hidden * (step / steps)).requires_grad_()
         with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(function(points).sum(), points)
-        total += gradient.unflatten(0, (len(chunk), len(hidden))).sum(dim=0)
-    return total / len(alphas)
+            (gradient,) = torch.autograd.grad(function(point).sum(), point)
+        total += gradient
+    return total / steps
 
 
 def normalise(maps: Maps) -> tuple[Maps, NDArray[np.bool_]]:

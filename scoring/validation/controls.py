@@ -16,7 +16,7 @@ Frames = NDArray[np.uint8]
 
 HANDMADE = ("edges", "constant", "yellow")
 YELLOW = 0.82
-"""Yellow is (red + green) / 2 - blue beyond this: the coin, (1, 0.8, 0), has 0.9, and little else that the game draws."""
+"""A pixel is yellow where (red + green) / 2 - blue is more than this; the coin, (1, 0.8, 0), has 0.9."""
 
 
 def randomised(agent: Agent, parts: Sequence[str], seed: int) -> Agent:
