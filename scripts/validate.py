@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -81,16 +81,12 @@ class Material:
         assert self.published is not None
         return checks.explained(self.published, *self.published_bank, pool=True)
 
-    @cached_property
-    def controls(self) -> list[Subject]:
-        """Untrained networks of the published agent's shape, on its bank."""
+    def controls(self) -> Iterator[Subject]:
+        """Untrained networks of the published agent's shape, on its bank; one at a time, since each is a gigabyte."""
         assert self.published is not None
-        made = []
         for seed in range(PUBLISHED_CONTROLS):
             network = untrained_agent(self.published.network.network, self.published.options, 400 + seed)
-            made.append(checks.explained(network, *self.published_bank, pool=True))
-            self.advance(f"attributions of untrained network {seed}")
-        return made
+            yield checks.explained(network, *self.published_bank, pool=True)
 
     @property
     def subjects(self) -> dict[str, Subject]:
@@ -123,7 +119,7 @@ GROUPS: dict[str, tuple[Callable[[Material], Found], bool]] = {
     "rotation": (lambda m: checks.rotation(m.subjects, m.advance), False),
     "shifted_masks": (lambda m: checks.shifted_masks(m.subject, "zoo agent", m.advance), False),
     "by_hand": (lambda m: checks.by_hand(*m.bank, m.advance), False),
-    "published": (lambda m: checks.published(m.published_subject, m.controls, m.advance), True),
+    "published": (lambda m: checks.published(m.published_subject, m.controls(), m.advance), True),
     "pairs": (lambda m: checks.pairs(m.subjects, m.advance), True),
 }  # fmt: skip
 """Every group of checks, and whether it needs the published agent."""

@@ -3,7 +3,7 @@
 Each function returns its checks, each with a number and a bound, and what its figure shows.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -403,7 +403,7 @@ def by_hand(bank: FrameBank, evidence: Evidence, advance: Advance) -> Found:
 # ---- trained agents
 
 
-def published(subject: Subject, controls: Sequence[Subject], advance: Advance) -> Found:
+def published(subject: Subject, controls: Iterable[Subject], advance: Advance) -> Found:
     """The published agent's features lie on objects far more than those of untrained networks of its shape."""
     trained = judged(subject, "nmf")
     lifts = [_held_out_localisation(trained)]
