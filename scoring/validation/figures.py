@@ -4,30 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rollouts.files import atomic_path
 from scoring.metrics import Cutoffs
-
-matplotlib.use("Agg")
+from scoring.report.curves import COLOURS
+from scoring.report.figures import save
 
 Details = Mapping[str, Any]
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-"""Okabe and Ito's, which people with any colour vision can tell apart."""
 MARKERS = "osD^"
 
 
 def _panels(count: int, width: float = 4.6, height: float = 3.6) -> tuple[Figure, Sequence[Axes]]:
     figure = Figure(figsize=(width * count, height), dpi=110, layout="constrained")
     return figure, figure.subplots(1, count, squeeze=False)[0]
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png")
 
 
 def planted(details: Details, path: Path) -> None:
@@ -47,7 +38,7 @@ def planted(details: Details, path: Path) -> None:
             axis.plot([0, 1], [0, 1], color="0.6", lw=1, label="equal")
         axis.set(xlabel="planted share of detectors", title=title, ylim=(-0.03, 1.03))
         axis.legend(fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def untrained(details: Details, path: Path) -> None:
@@ -66,7 +57,7 @@ def untrained(details: Details, path: Path) -> None:
         axis.set(xticks=range(len(kinds)), xticklabels=kinds, title=f"untrained networks: {title}", ylim=(-0.03, 0.6))
         axis.legend(fontsize=8)
     axes[0].axhline(0.05, color="0.5", lw=1, ls="--")
-    _save(figure, path)
+    save(figure, path)
 
 
 def randomisation(details: Details, path: Path) -> None:
@@ -91,7 +82,7 @@ def randomisation(details: Details, path: Path) -> None:
         axis.set_xticklabels(stages, rotation=40, ha="right", fontsize=8)
         axis.axhline(0, color="0.8", lw=0.8)
         axis.legend(fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def permuted_targets(details: Details, path: Path) -> None:
@@ -107,7 +98,7 @@ def permuted_targets(details: Details, path: Path) -> None:
     axis.set(xticks=range(3), xticklabels=("κ", "sign term", "T"), title="a network that learnt the agent's values")
     axis.axhline(0, color="0.8", lw=0.8)
     axis.legend(fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def rotation(details: Details, path: Path) -> None:
@@ -120,7 +111,7 @@ def rotation(details: Details, path: Path) -> None:
     axis.set(xticks=range(len(details["rows"])), xticklabels=list(details["rows"]), ylabel="graded score")
     axis.set_title("channels and randomly rotated channels")
     axis.legend(fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def shifted_masks(details: Details, path: Path) -> None:
@@ -131,7 +122,7 @@ def shifted_masks(details: Details, path: Path) -> None:
         xlabel="masks shifted down, tiles", ylabel="mean κ of the pairs with κ ≥ 0.1 unshifted", title="shifted masks"
     )
     axis.axhline(0, color="0.8", lw=0.8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def by_hand(details: Details, path: Path) -> None:
@@ -144,7 +135,7 @@ def by_hand(details: Details, path: Path) -> None:
     axis.axhline(Cutoffs.kappa, color="0.5", lw=1, ls="--")
     axis.set(xticks=range(kappa.shape[1]), xticklabels=details["classes"], ylabel="κ", title="features made by hand")
     axis.legend(fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 def published(details: Details, path: Path) -> None:
@@ -156,7 +147,7 @@ def published(details: Details, path: Path) -> None:
     axis.set_xticklabels(["published", *[f"untrained {i}" for i in range(len(values) - 1)]], rotation=30, ha="right")
     low, high = details["difference"][1:]
     axis.set_title(f"difference {details['difference'][0]:.2f} bits ({low:.2f} to {high:.2f})")
-    _save(figure, path)
+    save(figure, path)
 
 
 def pairs(details: Details, path: Path) -> None:
@@ -171,7 +162,7 @@ def pairs(details: Details, path: Path) -> None:
     axis.axhline(Cutoffs.causal, color="0.5", lw=1, ls="--")
     axis.set(xlabel="κ", ylabel="T (below −1.5 drawn at −1.5)", title="pairs of feature and class")
     axis.legend(fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
 FIGURES: dict[str, Callable[[Details, Path], None]] = {

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import collect
+import curves
 import pandas as pd
 import pytest
 import score
@@ -223,3 +224,14 @@ def test_every_dependency_has_its_reason() -> None:
     reasons = (ROOT / "docs/dependencies.md").read_text()
     assert len(names) > 10
     assert [name for name in names if f"`{name}`" not in reasons] == []
+
+
+def test_curves_of_runs_that_differ_in_their_seed_belong_together(agent: Path, tmp_path: Path) -> None:
+    assert curves.group(Path("runs/train/compact-hard-n0-s1/agent.safetensors")) == "compact-hard-n0"
+    assert curves.group(Path("runs/train/compact-hard-n0-s12-plain/agent.safetensors")) == "compact-hard-n0-plain"
+    assert curves.group(Path("zoo/compact-hard-all.safetensors")) == "compact-hard-all"
+    assert "remembers no learning curve" in refused("curves", f"agents={agent}", "output=a.png", cwd=tmp_path)
+    assert "agents is an empty list" in refused("curves", "agents=[]", "output=a.png", cwd=tmp_path)
+    zoo = ROOT / "zoo/compact-hard-all.safetensors"
+    assert run("curves", f"agents=[{zoo}]", "output=a.png", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
