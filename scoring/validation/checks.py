@@ -421,21 +421,27 @@ def published(subject: Subject, controls: Iterable[Subject], advance: Advance) -
             f"{values[0]:.2f} and {np.mean(values[1:]):.2f}, difference {difference:.2f} ({low:.2f} to {high:.2f})",
         )
     ]  # fmt: skip
-    verdict = trained.verdict
+    bases = {"nmf": trained, "channels": judged(subject, "channels")}
     for name in ("coin", "enemy", "saw"):
-        c = NAMES.index(name)
-        own = np.where(verdict.alive, np.nan_to_num(verdict.kappa[:, c]), -np.inf)
-        k = int(own.argmax())
-        passed = bool(
-            subject.headline[c] and own[k] >= Cutoffs.kappa and SENSE[name] * verdict.sign[k, c] >= Cutoffs.sign
-        )
-        note = f"kappa {own[k]:.2f}, T {verdict.causal[k, c]:.2f}, sign {verdict.sign[k, c]:+.2f}"
-        bound = f"kappa >= {Cutoffs.kappa}, sign {'+' if SENSE[name] > 0 else '-'}"
-        if name == "saw":
-            checks.append(Check(f"published agent's {name} feature, reported", float(own[k]), "none", True, note))
-        else:
-            checks.append(Check(f"published agent's {name} feature: kappa", float(own[k]), bound, passed, note))
+        checks.append(_best_feature(bases, name, reported=name == "saw"))
     return Found(checks, {"localisation": values, "difference": [difference, low, high]})
+
+
+def _best_feature(bases: Mapping[str, Judged], name: str, reported: bool) -> Check:
+    """The feature with the highest kappa on a class, and whether it is found with the sign that the game gives it."""
+    c = NAMES.index(name)
+    basis, k = max(
+        ((basis, k) for basis, found in bases.items() for k in np.flatnonzero(found.verdict.alive)),
+        key=lambda pair: float(np.nan_to_num(bases[pair[0]].verdict.kappa[pair[1], c])),
+    )
+    verdict = bases[basis].verdict
+    kappa, sign = float(verdict.kappa[k, c]), float(verdict.sign[k, c])
+    note = f"{basis} {k}: kappa {kappa:.2f}, T {verdict.causal[k, c]:.2f}, sign {sign:+.2f}"
+    if reported:
+        return Check(f"published agent's {name} feature, reported", kappa, "none", True, note)
+    passed = bool(bases[basis].subject.headline[c] and kappa >= Cutoffs.kappa and SENSE[name] * sign >= Cutoffs.sign)
+    bound = f"kappa >= {Cutoffs.kappa}, sign {'+' if SENSE[name] > 0 else '-'}"
+    return Check(f"published agent's {name} feature: kappa", kappa, bound, passed, note)
 
 
 def _held_out_localisation(found: Judged) -> tuple[float, FloatArray]:
