@@ -97,9 +97,17 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, metadata
 
 
-def save_agent(path: str | Path, agent: Agent) -> None:
-    """Write the agent atomically."""
-    save_tensors(path, agent.network.state_dict(), agent.metadata())
+def save_agent(path: str | Path, agent: Agent, half: bool = False) -> None:
+    """Write the agent atomically; in `half` the space, with float16 weights that `halve` has made exact."""
+    weights = agent.network.state_dict()
+    save_tensors(path, {name: w.half() for name, w in weights.items()} if half else weights, agent.metadata())
+
+
+def halve(agent: Agent) -> None:
+    """Round the weights to float16, so that an agent shipped in half the space is the one that was evaluated."""
+    with torch.no_grad():
+        for weight in agent.network.parameters():
+            weight.copy_(weight.half())
 
 
 def load_agent(path: str | Path, network: str | None = None) -> Agent:

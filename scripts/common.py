@@ -30,6 +30,10 @@ STOPPED = 75
 """Exit status of a run that was asked to stop, and goes on when it is started again (EX_TEMPFAIL of sysexits.h)."""
 
 
+class InUse(InputError):
+    """Another process holds the folder."""
+
+
 class Stopped(Exception):
     """The run was asked to stop and has written its state."""
 
@@ -174,7 +178,7 @@ def run_folder() -> Iterator[Path]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[Path]:
-    """Make `folder` and hold it; raises `InputError` when another process holds it or it cannot be written."""
+    """Make `folder` and hold it; raises `InUse` when another process does, `InputError` when it cannot be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
@@ -184,7 +188,7 @@ def locked(folder: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"{folder} is in use by another process.") from None
+            raise InUse(f"{folder} is in use by another process.") from None
         yield folder
 
 

@@ -9,7 +9,7 @@ import torch
 from common import CONSOLE, Stopped, build, cores, differences, main, plain, run_folder, track, whole
 from omegaconf import DictConfig
 
-from agents.checkpoint import CheckpointError, load_agent, load_tensors
+from agents.checkpoint import Agent, CheckpointError, load_agent, load_tensors
 from agents.computation import choose, tune_process
 from agents.logging import TrainingLog
 from agents.ppo import PPOConfig
@@ -48,37 +48,48 @@ def task(config: DictConfig) -> None:
     torch.set_num_threads(whole(config.run.torch_threads, "run.torch_threads") or cores())
     if config.run.path == "fast":
         tune_process()
+    with run_folder() as run:
+        if finished(run / "agent.safetensors", chosen.total_steps):
+            CONSOLE.print(f"{run} is finished; nothing to do.")
+            return
+        agent = carry_out(chosen, run)
+        CONSOLE.print(f"{run / 'agent.safetensors'}: {agent.steps:,} steps")
+        print_evaluation(agent)
+
+
+def carry_out(chosen: TrainConfig, run: Path, name: str = "Training") -> Agent:
+    """Train in the folder `run`, with a log and progress; SIGTERM and SIGINT end it after an update with `Stopped`."""
     stopping = False
 
     def stop(*_: object) -> None:
         nonlocal stopping
         stopping = True
 
-    with run_folder() as run:
-        if finished(run / "agent.safetensors", chosen.total_steps):
-            CONSOLE.print(f"{run} is finished; nothing to do.")
-            return
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
-        resumed_at = steps_so_far(run)
-        with TrainingLog(run, resumed_at) as log, track("Training", chosen.total_steps, resumed_at) as update:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    resumed_at = steps_so_far(run)
+    with TrainingLog(run, resumed_at) as log, track(name, chosen.total_steps, resumed_at) as update:
 
-            def report(progress: Progress) -> None:
-                log(progress)
-                scalars = progress.scalars
-                reward = scalars.get("episode_return", float("nan"))
-                update(progress.steps, f"{scalars['steps_per_second']:,.0f} steps/s, return {reward:.2f}")
+        def report(progress: Progress) -> None:
+            log(progress)
+            scalars = progress.scalars
+            reward = scalars.get("episode_return", float("nan"))
+            update(progress.steps, f"{scalars['steps_per_second']:,.0f} steps/s, return {reward:.2f}")
 
-            agent = train(chosen, run, report, lambda: stopping, CONSOLE.print)
-        if agent is None:
-            raise Stopped(f"Stopped after an update; the same command goes on from {run / STATE}.")
-        CONSOLE.print(f"{run / 'agent.safetensors'}: {agent.steps:,} steps")
-        for name, found in agent.evaluation.items():
-            low, high = found["interval"]
-            CONSOLE.print(
-                f"  {name} levels: {found['completed']:.1%} of {found['episodes']} completed "
-                f"(95 % interval {low:.1%} to {high:.1%}), mean return {found['mean_return']:.2f}"
-            )
+        agent = train(chosen, run, report, lambda: stopping, CONSOLE.print)
+    if agent is None:
+        raise Stopped(f"Stopped after an update; the same command goes on from {run / STATE}.")
+    return agent
+
+
+def print_evaluation(agent: Agent) -> None:
+    """How many levels the agent completed, training and unseen."""
+    for name, found in agent.evaluation.items():
+        low, high = found["interval"]
+        CONSOLE.print(
+            f"  {name} levels: {found['completed']:.1%} of {found['episodes']} completed "
+            f"(95 % interval {low:.1%} to {high:.1%}), mean return {found['mean_return']:.2f}"
+        )
 
 
 def steps_so_far(run: Path) -> int:

@@ -1,0 +1,156 @@
+"""The ladder: agents trained on 100 to 100,000 levels, each rung resumable, on whatever machine this runs.
+
+python scripts/ladder.py tier=compact
+python scripts/ladder.py tier=compact check=true
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from common import CONSOLE, InUse, build, cores, locked, main, plain, track, whole
+from omegaconf import DictConfig
+from rich.table import Table
+from train import carry_out, finished, print_evaluation, steps_so_far
+
+from agents.checkpoint import Agent, halve, load_agent, save_agent
+from agents.computation import choose, tune_process
+from agents.play import evaluate
+from agents.ppo import PPOConfig
+from agents.training import TrainConfig
+from rollouts.coinrun import EnvOptions
+from rollouts.errors import InputError
+
+APART = 100_000
+"""First levels of two seeds are so far apart: more than any rung has levels, so two agents of a rung share none."""
+
+
+class Incomplete(InputError):
+    """Rungs of the ladder are missing."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One agent of the ladder: how it is trained, where its state is kept and where the finished agent goes."""
+
+    config: TrainConfig
+    run: Path
+    shipped: Path
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+    @property
+    def done(self) -> bool:
+        return self.shipped.exists()
+
+
+def rungs(config: Mapping[str, Any]) -> list[Rung]:
+    """The tier's agents in the order of training: all levels with the first seed, then with the next."""
+    network, steps = str(config["network"]), whole(config["train"]["total_steps"], "train.total_steps")
+    ppo = build(PPOConfig, config["train"]["ppo"], "train.ppo")
+    computation = choose(network, steps)
+    threads = whole(config["env_threads"], "env_threads") or cores()
+    listed = []
+    for seed in config["seeds"]:
+        for levels in config["levels"]:
+            number, first = whole(levels, "levels"), whole(seed, "seeds") * APART
+            if not 0 < number <= APART:
+                raise InputError(f"levels names {number}; a rung has 1 to {APART} levels.")
+            name = f"{network}-n{number}-s{seed}"
+            kept = {key: config[key] for key in ("checkpoint_minutes", "milestones")}
+            options = EnvOptions(num_levels=number, start_level=first)
+            training = build(
+                TrainConfig, kept, "", network=network, options=options, ppo=ppo, seed=int(seed), total_steps=steps,
+                computation=computation, env_threads=threads, evaluation_episodes=0,
+            )  # fmt: skip
+            listed.append(Rung(training, Path(config["states"]) / name, Path(config["zoo"]) / f"{name}.safetensors"))
+    return listed
+
+
+def task(config: DictConfig) -> None:
+    values = plain(config)
+    listed = rungs(values)
+    episodes = whole(values["episodes"], "episodes")
+    torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
+    tune_process()
+    CONSOLE.print(status(listed))
+    missing = [rung for rung in listed if not rung.done]
+    if values["check"]:
+        if missing:
+            raise Incomplete(
+                f"{len(missing)} of {len(listed)} rungs are missing: {', '.join(r.name for r in missing)}."
+            )
+        return
+    busy = []
+    for rung in missing:
+        try:
+            with locked(rung.run):
+                climb(rung, episodes)
+        except InUse:
+            busy.append(rung.name)
+    CONSOLE.print(status(listed))
+    if busy:
+        CONSOLE.print(f"Trained by other processes: {', '.join(busy)}.")
+
+
+def climb(rung: Rung, episodes: int) -> None:
+    """Train a rung to its end, round its weights to what is shipped, evaluate those, and put them into the zoo."""
+    final = rung.run / "agent.safetensors"
+    steps = rung.config.total_steps
+    agent = load_agent(final) if finished(final, steps) else carry_out(rung.config, rung.run, rung.name)
+    halve(agent)
+    agent.training["command"] = f"python scripts/ladder.py tier={rung.config.network}"
+    measure(agent, rung, episodes)
+    save_agent(rung.shipped, agent, half=True)
+    CONSOLE.print(f"{rung.shipped}: {agent.steps:,} steps")
+    print_evaluation(agent)
+
+
+def measure(agent: Agent, rung: Rung, episodes: int) -> None:
+    """Completion on training levels and on unseen ones, with a progress bar."""
+    options = rung.config.options
+    for name, played in (("training", options), ("unseen", options.unseen())):
+        with track(f"{rung.name} on {name} levels", episodes) as update:
+            found = evaluate(agent, played, episodes, rung.config.seed + 1, rung.config.env_threads, update)
+        agent.evaluation[name] = found.to_json()
+
+
+def status(listed: list[Rung]) -> Table:
+    """What is done, begun and missing."""
+    table = Table("rung", "state", "training levels", "unseen levels")
+    for rung in listed:
+        if rung.done:
+            agent = load_agent(rung.shipped)
+            shares = [_completed(agent.evaluation.get(name)) for name in ("training", "unseen")]
+            table.add_row(rung.name, f"done, {agent.steps:,} steps", *shares)
+            continue
+        steps = steps_so_far(rung.run)
+        begun = f"{steps:,} of {rung.config.total_steps:,} steps" if steps else "missing"
+        table.add_row(rung.name, f"{begun}{', running' if running(rung) else ''}", "", "")
+    return table
+
+
+def running(rung: Rung) -> bool:
+    """Whether a process is training the rung now."""
+    if not (rung.run / ".lock").exists():
+        return False
+    try:
+        with locked(rung.run):
+            return False
+    except InUse:
+        return True
+
+
+def _completed(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "not evaluated"
+    low, high = found["interval"]
+    return f"{found['completed']:.1%} ({low:.1%} to {high:.1%})"
+
+
+if __name__ == "__main__":
+    main(task, "ladder", lambda config: "")

@@ -1,0 +1,65 @@
+"""The ladder as a user climbs it, with runs of seconds."""
+
+from pathlib import Path
+
+import ladder
+import torch
+import yaml
+from test_commands import ROOT, refused, run
+
+from agents.checkpoint import load_agent, load_tensors
+
+TINY = ("train.total_steps=512", "train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "episodes=8", "milestones=2",
+        "torch_threads=1", "env_threads=1")  # fmt: skip
+
+
+def configuration(tier: str, preset: str) -> dict[str, object]:
+    """What Hydra makes of a tier, put together by hand."""
+    merged: dict[str, object] = yaml.safe_load((ROOT / "conf/ladder.yaml").read_text())
+    chosen = yaml.safe_load((ROOT / f"conf/tier/{tier}.yaml").read_text())
+    train = yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text())
+    own = yaml.safe_load((ROOT / f"conf/train/{preset}.yaml").read_text())
+    train["total_steps"] = chosen.pop("train", own)["total_steps"]
+    return merged | chosen | {"train": train}
+
+
+def test_rungs_of_two_seeds_share_no_levels_and_any_prefix_is_a_study() -> None:
+    listed = ladder.rungs(configuration("clear", "zoo"))
+    assert [rung.config.options.num_levels for rung in listed[:7]] == [100, 100_000, 3000, 10_000, 300, 30_000, 1000]
+    assert [rung.config.seed for rung in listed] == [0] * 7 + [1] * 7
+    for first, second in zip(listed[:7], listed[7:], strict=True):
+        assert first.config.options.levels[1] <= second.config.options.levels[0]
+    assert {rung.config.total_steps for rung in listed} == {25_000_000}
+    compact = ladder.rungs(configuration("compact", "procgen"))
+    assert len(compact) == 7
+    assert {rung.config.total_steps for rung in compact} == {4_000_000}
+    assert len({rung.name for rung in listed + compact}) == 21
+
+
+def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) -> None:
+    done = run("ladder", "levels=[3]", *TINY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    shipped = tmp_path / "zoo/ladder/compact-n3-s0.safetensors"
+    tensors, _ = load_tensors(shipped)
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    agent = load_agent(shipped)
+    assert agent.options.levels == (0, 3)
+    assert agent.steps == 512
+    assert {name: found["episodes"] for name, found in agent.evaluation.items()} == {"training": 8, "unseen": 8}
+    trained = load_agent(tmp_path / "ladder/compact-n3-s0/agent.safetensors")
+    for exact, rounded in zip(trained.network.parameters(), agent.network.parameters(), strict=True):
+        assert torch.equal(exact.half().float(), rounded)
+    assert (tmp_path / "ladder/compact-n3-s0/agent-1of2.safetensors").exists()
+    before = shipped.stat().st_mtime_ns
+    again = run("ladder", "levels=[3]", *TINY, cwd=tmp_path)
+    assert again.returncode == 0
+    assert shipped.stat().st_mtime_ns == before
+    assert "done, 512 steps" in again.stdout
+    assert run("ladder", "levels=[3]", "check=true", *TINY, cwd=tmp_path).returncode == 0
+    incomplete = run("ladder", "levels=[3,4]", "check=true", *TINY, cwd=tmp_path)
+    assert incomplete.returncode == 1
+    assert "error: 1 of 2 rungs are missing: compact-n4-s0." in incomplete.stderr
+
+
+def test_levels_that_would_be_shared_are_refused(tmp_path: Path) -> None:
+    assert "levels names 200000; a rung has 1 to 100000 levels" in refused("ladder", "levels=[200000]", cwd=tmp_path)
