@@ -349,7 +349,7 @@ def rotation(subjects: Mapping[str, Subject], advance: Advance) -> Found:
 
 
 def shifted_masks(subject: Subject, name: str, advance: Advance) -> Found:
-    """Kappa falls as the masks are shifted down by 1, 2 and 4 tiles."""
+    """Kappa of the pairs that reach the cut-off falls as the masks are shifted down by 1, 2 and 4 tiles."""
     found = judged(subject, "channels")
     kappa = found.verdict.kappa
     use = np.array([c for c, other in enumerate(NAMES) if subject.headline[c]])
@@ -397,6 +397,8 @@ def by_hand(bank: FrameBank, evidence: Evidence, advance: Advance) -> Found:
         else:
             checks.append(Check(f"{name}: highest kappa on a sprite", float(kappa.max()), f"< {Cutoffs.kappa}",
                                 bool(kappa.max() < Cutoffs.kappa), NAMES[best]))  # fmt: skip
+    wrong = sum(bool(found.verdict.found[HANDMADE.index(name)]) for name in ("edges", "constant"))
+    checks.append(at_most("edges and constants that are found, surface among the classes", wrong, 0))
     return Found(checks, {"kappa": found.verdict.kappa.tolist(), "features": list(HANDMADE), "classes": list(NAMES)})
 
 

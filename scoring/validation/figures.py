@@ -105,11 +105,15 @@ def rotation(details: Details, path: Path) -> None:
     """Graded scores of channels and of rotated channels."""
     figure, (axis,) = _panels(1, 5.0)
     for place, row in enumerate(details["rows"].values()):
+        low, high = row["interval"]
+        axis.text(place, max(row["channels"], row["rotated"]) + 0.005, f"difference\n{low:+.3f} to {high:+.3f}",
+                  ha="center", fontsize=8)  # fmt: skip
         for number, key in enumerate(("channels", "rotated")):
             axis.bar(place + 0.35 * number - 0.175, row[key], 0.35, color=COLOURS[number], hatch="/" * number,
                      edgecolor="white", label=key if place == 0 else None)  # fmt: skip
     axis.set(xticks=range(len(details["rows"])), xticklabels=list(details["rows"]), ylabel="graded score")
-    axis.set_title("channels and randomly rotated channels")
+    axis.set_ylim(0, 1.3 * max(max(row["channels"], row["rotated"]) for row in details["rows"].values()))
+    axis.set_title("channels and randomly rotated channels, 95 % intervals")
     axis.legend(fontsize=8)
     save(figure, path)
 
@@ -118,9 +122,8 @@ def shifted_masks(details: Details, path: Path) -> None:
     """Mean kappa of the pairs that were high, against the shift of the masks."""
     figure, (axis,) = _panels(1, 5.0)
     axis.plot(details["tiles"], details["kappa"], "o-", color=COLOURS[0])
-    axis.set(
-        xlabel="masks shifted down, tiles", ylabel="mean κ of the pairs with κ ≥ 0.1 unshifted", title="shifted masks"
-    )
+    axis.set(xlabel="masks shifted down, tiles", title="shifted masks", xticks=details["tiles"])
+    axis.set_ylabel(f"mean κ of the pairs with κ ≥ {Cutoffs.kappa} unshifted")
     axis.axhline(0, color="0.8", lw=0.8)
     save(figure, path)
 
@@ -132,8 +135,10 @@ def by_hand(details: Details, path: Path) -> None:
     for number, name in enumerate(details["features"]):
         axis.bar(np.arange(kappa.shape[1]) + 0.27 * (number - 1), np.nan_to_num(kappa[number]), 0.27,
                  color=COLOURS[number], hatch=("", "//", "..")[number], edgecolor="white", label=name)  # fmt: skip
-    axis.axhline(Cutoffs.kappa, color="0.5", lw=1, ls="--")
-    axis.set(xticks=range(kappa.shape[1]), xticklabels=details["classes"], ylabel="κ", title="features made by hand")
+    for least, style in ((Cutoffs.kappa, "--"), (Cutoffs.fixed, ":")):
+        axis.axhline(least, color="0.5", lw=1, ls=style)
+    axis.set(xticks=range(kappa.shape[1]), xticklabels=details["classes"], ylabel="κ")
+    axis.set_title("features made by hand (dashed: cut-off; dotted: of surface)")
     axis.legend(fontsize=8)
     save(figure, path)
 

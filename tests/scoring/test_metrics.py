@@ -265,6 +265,10 @@ def test_surface_names_a_feature_only_if_no_other_class_does() -> None:
     kappa, sign = (0.0, 0.2, 0.6, 0.0, 0.0), (0, -1, -1, 0, 0)
     assert verdict(kappa, sign, (0, 0.9, np.nan, 0, 0))[0] == "saw"
     assert verdict(kappa, sign, (0, 0.4, np.nan, 0, 0))[0] == "surface"
+    assert verdict((0, 0, 0.2, 0, 0), sign, (0, 0, np.nan, 0, 0))[0] == "surface"
+    assert verdict((0, 0, 0.19, 0, 0), sign, (0, 0, np.nan, 0, 0))[0] is None, (
+        "no causal test, so more is asked of kappa"
+    )
 
 
 def test_interpretable_and_graded_by_hand():
