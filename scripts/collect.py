@@ -9,6 +9,7 @@ from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
 from omegaconf import DictConfig
 
 from agents.checkpoint import Agent
+from agents.computation import tune_process
 from agents.play import Player
 from rollouts.bank import PLANS, BankError, BankPlan, FrameBank, collect, collection_steps, load, save
 from rollouts.errors import InputError
@@ -72,6 +73,7 @@ def obtain(path: Path, config: Mapping[str, Any]) -> FrameBank:
 
 
 def task(config: DictConfig) -> None:
+    tune_process()
     with run_folder() as run:
         bank = obtain(run / FILE, plain(config))
         masks_figure(run / "masks.png", bank)

@@ -2,21 +2,32 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import collect
-from common import CONSOLE, main, named_agents, plain, run_folder, whole
+from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
 from omegaconf import DictConfig
-from score import evidence_for, score_with_progress, write
+from score import evidence_for, write
 
-from rollouts.bank import SPREAD, load, save
-from scoring.pipeline import ScoreConfig
+from agents.checkpoint import Agent
+from agents.computation import tune_process
+from rollouts.bank import SPREAD, FrameBank, load, save
+from scoring.evidence import Evidence
+from scoring.pipeline import Score, ScoreConfig, score_subject
 from scoring.report.table import comparison
+from scoring.subject import Subject, explain, frames_to_explain
 
 
 def folder(config: Mapping[str, Any]) -> str:
     """The trained agent's name."""
     return f"{named_agents(config['agent'])[0][0]}-s{whole(config['seed'], 'seed')}"
+
+
+def explain_with_progress(name: str, agent: Agent, bank: FrameBank, evidence: Evidence) -> Subject:
+    """Attributions at the default layer, made once for all features, with a progress bar."""
+    with track(f"Attributing {name}", frames_to_explain(bank, evidence, pool=True)) as update:
+        return explain(agent.network, agent.network.default_layer, bank, evidence, progress=update)
 
 
 def task(config: DictConfig) -> None:
@@ -25,6 +36,7 @@ def task(config: DictConfig) -> None:
     trained = named_agents(values["agent"])[0]
     network = trained[1].network.network
     _, untrained = named_agents([values["agent"], f"untrained:{network}:{seed}"])
+    tune_process()
     with run_folder() as run:
         CONSOLE.print(f"{trained[0]} was trained for {trained[1].steps:,} steps; {untrained[0]} was not.")
         CONSOLE.print("Each plays 32 environments; both are scored on all 512 frames.")
@@ -36,18 +48,20 @@ def task(config: DictConfig) -> None:
             )
         bank = load(bank_path, SPREAD.frames)
         evidence = evidence_for(bank)
-        for features in ("nmf", "channels"):
-            chosen = replace(ScoreConfig(), features=features, seed=seed)
-            columns, written = [], []
-            for name, agent in (trained, untrained):
-                found = score_with_progress(name, agent, bank, evidence, chosen)
-                written += write(run / f"{name}-{features}", name, found, bank)
-                columns.append((name, found.summary))
+        subjects = {name: explain_with_progress(name, agent, bank, evidence) for name, agent in (trained, untrained)}
+        found: dict[str, dict[str, Score]] = {"nmf": {}, "channels": {}}
+        with track("Scoring", len(found) * len(subjects)) as update:
+            for number, (features, (name, agent)) in enumerate(product(found, (trained, untrained)), start=1):
+                chosen = replace(ScoreConfig(), features=features, seed=seed)
+                found[features][name] = score_subject(agent, subjects[name], chosen)
+                update(number, f"{features} of {name}")
+        for features, scores in found.items():
             CONSOLE.print(f"\nFeatures: {features}")
-            CONSOLE.print(comparison(columns))
+            CONSOLE.print(comparison([(name, score.summary) for name, score in scores.items()]))
             CONSOLE.print("Written:")
-            for path in written:
-                CONSOLE.print(f"  {path}")
+            for name, score in scores.items():
+                for path in write(run / f"{name}-{features}", name, score, bank):
+                    CONSOLE.print(f"  {path}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from common import CONSOLE, build, differences, locked, main, named_agents, plai
 from omegaconf import DictConfig
 
 from agents.checkpoint import Agent
+from agents.computation import tune_process
 from rollouts.bank import PLANS, FrameBank, load
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
@@ -88,6 +89,7 @@ def task(config: DictConfig) -> None:
     values = plain(config)
     chosen = settings(values)
     name, agent = only_agent(values)
+    tune_process()
     with run_folder() as run:
         if finished(run / "scores.json", chosen):
             CONSOLE.print(f"{run} is finished; nothing to do.")
