@@ -1,5 +1,7 @@
 """Training in the real environment: resuming changes nothing, and other settings are refused."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,3 +196,18 @@ def test_training_evaluates_on_both_kinds_of_levels(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(InputError):
         replace(SMALL, **change)  # type: ignore[arg-type]
+
+
+def test_the_trainer_needs_four_packages_only() -> None:
+    """It runs where nothing but torch, NumPy, procgen and safetensors is installed."""
+    program = """
+import sys
+class Missing:
+    names = {"hydra", "omegaconf", "rich", "tensorboard", "matplotlib", "sklearn", "scipy", "skimage", "pandas", "pyarrow"}
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in self.names:
+            raise ImportError(name)
+sys.meta_path.insert(0, Missing())
+import agents.training
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
