@@ -203,7 +203,7 @@ def test_the_trainer_needs_four_packages_only() -> None:
     program = """
 import sys
 class Missing:
-    names = {"hydra", "omegaconf", "rich", "tensorboard", "matplotlib", "sklearn", "scipy", "skimage", "pandas", "pyarrow"}
+    names = "hydra omegaconf rich tensorboard matplotlib sklearn scipy skimage pandas pyarrow".split()
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in self.names:
             raise ImportError(name)
