@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -49,7 +49,6 @@ class Material:
     seed: int
     threads: int
     advance: Callable[[str], None]
-    levels: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def _play(self, agent: Agent, plan: BankPlan, seed: int) -> tuple[FrameBank, Evidence]:
         bank = collect([("agent", Player(agent, seed))], agent.options.unseen(), plan, seed, self.threads)

@@ -79,7 +79,7 @@ class Judged:
         return float(self.verdict.grades.mean())
 
 
-def judged(subject: Subject, features: str, components: int = 8, cutoffs: Cutoffs | None = None) -> Judged:
+def judged(subject: Subject, features: str, components: int = 8) -> Judged:
     """The verdict on `channels`, `nmf` or `rotated` features of a subject."""
     basis: FeatureSet
     dead = 1.0
@@ -92,7 +92,7 @@ def judged(subject: Subject, features: str, components: int = 8, cutoffs: Cutoff
         dead = 1 / 5
         basis = rotated(subject.geometry.channels, 5, seed=0)
     measured = subject.measure(basis, None, DILATION)
-    chosen = cutoffs or Cutoffs(dead=Cutoffs.dead * dead)
+    chosen = Cutoffs(dead=Cutoffs.dead * dead)
     return Judged(subject, basis, measured, judge(measured, subject, chosen, DRAWS, seed=0))
 
 
