@@ -20,7 +20,7 @@ test-slow: $(BIN)/.installed ## the long checks, too
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or kill or not slow"
 
 lint: $(BIN)/.installed ## ruff and mypy
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import CONSOLE, build, cores, main, plain, run_folder, track, whole
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.table import Table
@@ -26,6 +25,7 @@ from agents.networks import NETWORKS, ActorCritic
 from agents.play import Player
 from agents.ppo import PPOConfig
 from agents.speed import LONG_RUN, Rates, Variant, as_json, changes, environment_rate, measure, paths
+from common import CONSOLE, build, cores, main, plain, run_folder, track, whole
 from rollouts.bank import SPREAD, FrameBank, collect
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError

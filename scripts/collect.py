@@ -5,12 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
 from omegaconf import DictConfig
 
 from agents.checkpoint import Agent
 from agents.computation import tune_process
 from agents.play import Player
+from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
 from rollouts.bank import PLANS, BankError, BankPlan, FrameBank, collect, collection_steps, load, save
 from rollouts.errors import InputError
 from scoring.report.figures import masks_figure

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from common import CONSOLE, main
 from omegaconf import DictConfig, OmegaConf
 
 from agents.checkpoint import Agent, load_agent
+from common import CONSOLE, main
 from rollouts.errors import InputError
 from scoring.report.curves import curves_figure
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-import collect
-from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
 from omegaconf import DictConfig
-from score import evidence_for, write
 
+import collect
 from agents.checkpoint import Agent
 from agents.computation import tune_process
+from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
 from rollouts.bank import SPREAD, FrameBank, load, save
+from score import evidence_for, write
 from scoring.evidence import Evidence
 from scoring.pipeline import Score, ScoreConfig, score_subject
 from scoring.report.table import comparison

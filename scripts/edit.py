@@ -9,15 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import score
-from common import CONSOLE, build, main, plain, run_folder, track, whole
 from omegaconf import DictConfig
 from rich.table import Table
 
+import score
 from agents.checkpoint import Agent, fingerprint
 from agents.editing import reader, without_feature
 from agents.failures import OUTCOMES, Failures, evaluate_causes
 from agents.play import division
+from common import CONSOLE, build, main, plain, run_folder, track, whole
 from rollouts.coinrun import renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import write_atomically

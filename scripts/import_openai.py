@@ -4,11 +4,11 @@ python scripts/import_openai.py checkpoint=coinrun.jd output=PATH
 python scripts/import_openai.py checkpoint=coinrun.model.pb output=PATH
 """
 
-from common import CONSOLE, main
 from omegaconf import DictConfig
 
 from agents.checkpoint import save_agent
 from agents.openai import import_agent
+from common import CONSOLE, main
 
 
 def task(config: DictConfig) -> None:

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import CONSOLE, InUse, build, cores, locked, main, plain, track, whole
 from omegaconf import DictConfig
 from rich.table import Table
-from train import carry_out, finished, print_evaluation, steps_so_far
 
 from agents.checkpoint import Agent, halve, load_agent, save_agent
 from agents.computation import choose, tune_process
 from agents.play import evaluate
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
+from common import CONSOLE, InUse, build, cores, locked, main, plain, track, whole
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
+from train import carry_out, finished, print_evaluation, steps_so_far
 
 APART = 100_000
 """First levels of two seeds are so far apart: more than any rung has levels, so two agents of a rung share none."""

@@ -6,12 +6,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-import collect
-from common import CONSOLE, build, differences, locked, main, named_agents, plain, run_folder, track, whole
 from omegaconf import DictConfig
 
+import collect
 from agents.checkpoint import Agent
 from agents.computation import tune_process
+from common import CONSOLE, build, differences, locked, main, named_agents, plain, run_folder, track, whole
 from rollouts.bank import PLANS, FrameBank, load
 from rollouts.errors import InputError
 from rollouts.files import write_atomically

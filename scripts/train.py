@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import CONSOLE, Stopped, build, cores, differences, main, plain, run_folder, track, whole
 from omegaconf import DictConfig
 
 from agents.checkpoint import Agent, CheckpointError, load_agent, load_tensors
@@ -14,6 +13,7 @@ from agents.computation import choose, tune_process
 from agents.logging import TrainingLog
 from agents.ppo import PPOConfig
 from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
+from common import CONSOLE, Stopped, build, cores, differences, main, plain, run_folder, track, whole
 from rollouts.coinrun import EnvOptions
 
 

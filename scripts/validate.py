@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from common import CONSOLE, cores, main, named_agents, plain, run_folder, track, whole
 from omegaconf import DictConfig
 from rich.table import Table
 
 from agents.checkpoint import Agent, fingerprint, untrained_agent
 from agents.computation import tune_process
 from agents.play import Player
+from common import CONSOLE, cores, main, named_agents, plain, run_folder, track, whole
 from rollouts.bank import SPREAD, BankPlan, FrameBank, collect
 from rollouts.errors import InputError
 from rollouts.files import write_atomically

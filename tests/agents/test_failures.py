@@ -7,7 +7,6 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from scenes import empty_scene, put
 
 from agents.checkpoint import Agent, untrained_agent
 from agents.failures import HAZARDS, OUTCOMES, Failures, Replay, evaluate_causes, without_hazard
@@ -15,6 +14,7 @@ from agents.play import evaluate, play
 from rollouts.coinrun import NOOP, EnvOptions, make_env
 from rollouts.errors import InputError
 from rollouts.state import COIN, ENEMY, LAVA, LAVA_TOP, SAW, WALL, State, parse, serialize
+from scenes import empty_scene, put
 
 OPTIONS = EnvOptions().unseen()
 RIGHT, JUMP_RIGHT = 7, 8

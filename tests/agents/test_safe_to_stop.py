@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_training import SMALL, weights
 
 from agents.checkpoint import CheckpointError
 from agents.computation import Computation
 from agents.ppo import TrainingError
 from agents.training import PREVIOUS, STATE, TrainConfig, Trainer, save_state, train
 from rollouts.errors import InputError
+from test_training import SMALL, weights
 
 EVERY_UPDATE = replace(SMALL, checkpoint_minutes=0, deterministic=True)
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scenes import HARD, empty_scene, moved, played, put
 
 from rollouts.coinrun import EnvOptions
 from rollouts.masks import (
@@ -16,6 +15,7 @@ from rollouts.masks import (
     without_objects,
 )
 from rollouts.state import COIN, CRATE, ENEMY, LAVA_TOP, SAW, TRAIL, WALL, WALL_TOP, State, parse
+from scenes import HARD, empty_scene, moved, played, put
 
 
 @pytest.fixture(scope="module")

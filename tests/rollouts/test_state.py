@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from procgen import ProcgenGym3Env
-from scenes import HARD, played
 
 from rollouts.coinrun import EnvOptions, make_env
 from rollouts.state import PLAYER, SPACE, State, StateError, parse, serialize
+from scenes import HARD, played
 
 
 @pytest.fixture(scope="module")

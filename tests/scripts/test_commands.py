@@ -8,19 +8,19 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import collect
-import curves
 import pandas as pd
 import pytest
+import yaml
+
+import collect
+import curves
 import score
 import train
-import yaml
-from common import build, differences
-
 from agents.checkpoint import save_agent, untrained_agent
 from agents.computation import Computation, choose
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
+from common import build, differences
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
 from scoring.pipeline import ScoreConfig
@@ -209,9 +209,8 @@ def test_a_folder_in_use_is_refused(agent: Path, tmp_path: Path) -> None:
 
 
 def test_every_training_scalar_is_explained() -> None:
-    from test_training import SMALL
-
     from agents.training import Trainer
+    from test_training import SMALL
 
     explained = (ROOT / "docs/metrics.md").read_text()
     for name in Trainer(SMALL).step().scalars:

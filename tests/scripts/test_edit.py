@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import edit
 import pytest
 import torch
 import yaml
 
+import edit
 from agents.checkpoint import save_agent, untrained_agent
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError

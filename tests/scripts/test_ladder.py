@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import ladder
 import torch
 import yaml
-from test_commands import ROOT, refused, run
 
+import ladder
 from agents.checkpoint import load_agent, load_tensors
+from test_commands import ROOT, refused, run
 
 TINY = ("train.total_steps=512", "train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "episodes=8", "milestones=2",
         "torch_threads=1", "env_threads=1")  # fmt: skip
