@@ -21,8 +21,8 @@ Policy = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
 """An agent as a bank sees it: frames (n, 64, 64, 3) uint8 in, procgen actions (n,) out."""
 
 FORMAT = "coinrun-bank-1"
-POOL_INTERVAL = 128
-POOL_ENVIRONMENTS = 32
+POOL_INTERVAL = 33
+POOL_ENVIRONMENTS = 64
 
 
 class BankError(InputError):
@@ -34,7 +34,7 @@ class BankPlan:
     """Which frames a bank keeps: `per_environment` frames of each environment, one every `interval` steps.
 
     `consecutive` also keeps the frame after each; `pool_frames` more frames, without states, are collected for
-    fitting features: one every 128 steps of 32 environments (Hilton et al. 2020).
+    fitting features: one every 33 steps of 64 other environments.
     """
 
     kind: str
@@ -109,16 +109,14 @@ def collect(
     policies: Sequence[tuple[str, Policy]], options: EnvOptions, plan: BankPlan, seed: int, threads: int = 1,
     progress: Callable[[int], None] = lambda steps: None,
 ) -> FrameBank:  # fmt: skip
-    """Let the policies play and keep what the plan asks for; environments are shared out evenly, in order.
+    """Let the policies play and keep what the plan asks for; environments are shared out in order, as evenly as can be.
 
-    `progress` is told the environment steps taken, of `collection_steps(plan)`. Raises `BankError` when the
-    environments cannot be shared out evenly.
+    `progress` is told the environment steps taken, of `collection_steps(plan)`. Raises `BankError` when there are more
+    policies than environments.
     """
     names = tuple(name for name, _ in policies)
-    pool_environments = POOL_ENVIRONMENTS if plan.pool_frames else 0
-    for count in (plan.environments, pool_environments):
-        if not names or count % len(names):
-            raise BankError(f"{count} environments cannot be shared out evenly among {len(names)} agents.")
+    if not 0 < len(names) <= plan.environments:
+        raise BankError(f"{plan.environments} environments cannot be shared out among {len(names)} agents.")
     if plan.pool_frames % POOL_ENVIRONMENTS:
         raise BankError(f"pool_frames is {plan.pool_frames}; it must be a multiple of {POOL_ENVIRONMENTS}.")
     done = 0
@@ -126,23 +124,25 @@ def collect(
     states: list[bytes] = []
     next_states: list[bytes] = []
     pools: list[NDArray[np.uint8]] = []
+    first = 0
     for player, (_, policy) in enumerate(policies):
-        share = plan.environments // len(names)
+        share, pool_share = (_share(count, len(names), player) for count in (plan.environments, POOL_ENVIRONMENTS))
         samples, share_states, share_next = _play(policy, options, plan, share, seed + 2 * player, threads)
-        samples["environment"] = samples["environment"] + player * share
+        samples["environment"] = samples["environment"] + first
         samples["player"] = np.full(len(samples["frames"]), player, dtype=np.int32)
         for name, values in samples.items():
             kept.setdefault(name, []).append(values)
         states += share_states
         next_states += share_next
+        first += share
         done += share * plan.per_environment * plan.interval
         progress(done)
         if plan.pool_frames:
             pools.append(
-                _pool(policy, options, plan.pool_frames // POOL_ENVIRONMENTS, POOL_ENVIRONMENTS // len(names),
-                      seed + 2 * player + 1, threads, partial(_add, progress, done))
+                _pool(policy, options, plan.pool_frames // POOL_ENVIRONMENTS, pool_share, seed + 2 * player + 1,
+                      threads, partial(_add, progress, done))
             )  # fmt: skip
-            done += POOL_ENVIRONMENTS // len(names) * plan.pool_frames // POOL_ENVIRONMENTS * POOL_INTERVAL
+            done += pool_share * plan.pool_frames // POOL_ENVIRONMENTS * POOL_INTERVAL
             progress(done)
     arrays = {name: np.concatenate(values) for name, values in kept.items()}
     _, episode = np.unique(np.stack([arrays["environment"], arrays["episode"]]), axis=1, return_inverse=True)
@@ -155,6 +155,11 @@ def collect(
         pool=pool.reshape(-1, 64, 64, 3),
         pool_environment=np.repeat(np.arange(pool.shape[0], dtype=np.int32), pool.shape[1]), **arrays,
     )  # fmt: skip
+
+
+def _share(environments: int, players: int, player: int) -> int:
+    """Environments of one of the players; the first have one more where they cannot all have as many."""
+    return environments // players + (player < environments % players)
 
 
 def _add(progress: Callable[[int], None], before: int, steps: int) -> None:

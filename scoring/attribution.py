@@ -45,6 +45,13 @@ class Attribution:
         total = self.maps.sum(axis=(1, 2, 3), dtype=np.float64)
         return np.asarray(np.abs(total - (self.outputs.astype(np.float64) - self.baseline)))
 
+    def at(self, cells: NDArray[np.bool_]) -> "Attribution":
+        """Some `cells` (N, H, W) only, each as a frame of one cell: (cells, C, 1, 1), in the order of `np.nonzero`."""
+        activations, gradients = (
+            np.moveaxis(maps, 1, -1)[cells][:, :, None, None] for maps in (self.activations, self.gradients)
+        )
+        return Attribution(self.method, activations, gradients, self.outputs[np.nonzero(cells)[0]], self.baseline)
+
 
 def target_function(network: ActorCritic, layer: str, target: str) -> Callable[[Tensor], Tensor]:
     """F: hidden maps (batch, C, H, W) -> (batch,), for `value`, `logit:3`, or `logits:1,4` (a group's sum).

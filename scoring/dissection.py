@@ -9,40 +9,40 @@ import numpy as np
 from scoring.metrics import FloatArray, Labels, Maps, ratio
 
 
-def iou(z: Maps, y: Maps) -> FloatArray:
-    """Intersection over union (K, C) of the strongest cells and the class (Bau et al. 2017, Network Dissection).
+def detection(z: Maps, y: Maps) -> tuple[FloatArray, FloatArray]:
+    """Intersection over union, and average precision over chance, of features as detectors of classes: two (K, C).
 
-    `z` (N, K, H, W) and `y` (N, C, H, W). As many cells are taken as the class covers, p_c of them: those above the
-    (1 - p_c) quantile of z_k over all frames. nan for a class that never shows.
+    `z` (N, K, H, W) and `y` (N, C, H, W). Intersection over union (Bau et al. 2017, Network Dissection) takes as many
+    cells as the class covers, p_c of them: those above the (1 - p_c) quantile of z_k over all frames. Average precision
+    is the sum over thresholds of the gain in recall times the precision, where cells with equal z pass a threshold
+    together; (AP - p_c) / (1 - p_c) is 0 at chance. Both are nan for a class that never shows.
     """
     scores, shares = _flat(z), _flat(y)
-    covered = shares.sum(axis=1)
-    result = np.full((len(scores), len(shares)), np.nan)
+    iou, precision = np.full((2, len(scores), len(shares)), np.nan)
+    shown = [(c, np.flatnonzero(row), row[row > 0].astype(np.float64)) for c, row in enumerate(shares) if row.any()]
     for k, row in enumerate(scores):
-        for c in np.flatnonzero(covered):
-            above = row > np.quantile(row, 1 - covered[c] / row.size)
-            both = shares[c, above].sum()
-            result[k, c] = both / (above.sum() + covered[c] - both)
-    return result
+        ordered = np.sort(row)
+        for c, cells, share in shown:
+            own, covered = row[cells], share.sum()
+            least = _quantile(ordered, 1 - covered / row.size)
+            above = row.size - np.searchsorted(ordered, least, side="right")
+            both = share[own > least].sum()
+            iou[k, c] = both / (above + covered - both)
+            passed = row.size - np.searchsorted(ordered, own, side="left")  # cells that pass with each of the class's
+            order = np.argsort(passed, kind="stable")
+            last = np.append(np.diff(passed[order]) != 0, True)
+            hits = np.cumsum(share[order])[last]
+            precision[k, c] = np.sum(np.diff(hits, prepend=0) / covered * hits / passed[order][last])
+    prevalence = shares.sum(axis=1, dtype=np.float64) / shares.shape[1]
+    chance = np.broadcast_to(1 - prevalence, precision.shape).copy()
+    return iou, ratio(precision - prevalence, chance)
 
 
-def average_precision(z: Maps, y: Maps) -> FloatArray:
-    """(AP - p) / (1 - p) (K, C): area under precision and recall of z_k as a detector of class c, 0 at chance.
-
-    Arguments and nan as for `iou`. AP is the sum over thresholds of the gain in recall times the precision; cells
-    with equal z pass a threshold together.
-    """
-    scores, shares = _flat(z), _flat(y)
-    covered = shares.sum(axis=1)
-    result = np.full((len(scores), len(shares)), np.nan)
-    for k, row in enumerate(scores):
-        order = np.argsort(-row, kind="stable")
-        last = np.flatnonzero(np.append(np.diff(row[order]) != 0, True))  # the last cell of every run of equals
-        for c in np.flatnonzero(covered):
-            hits = np.cumsum(shares[c, order])[last]
-            result[k, c] = np.sum(np.diff(hits, prepend=0) / covered[c] * hits / (last + 1))
-    prevalence = covered / scores.shape[1]
-    return ratio(result - prevalence, np.broadcast_to(1 - prevalence, result.shape).copy())
+def _quantile(ordered: Maps, share: float) -> float:
+    """The quantile of a sorted row (n,), linear between its values."""
+    low, part = divmod(share * (len(ordered) - 1), 1)
+    pair = ordered[int(low) : int(low) + 2].astype(np.float64)
+    return float(pair[0] + part * (pair[-1] - pair[0]))
 
 
 def stability(before: FloatArray, after: FloatArray, kind: Labels, classes: int) -> FloatArray:
@@ -62,6 +62,6 @@ def stability(before: FloatArray, after: FloatArray, kind: Labels, classes: int)
     return result
 
 
-def _flat(maps: Maps) -> FloatArray:
+def _flat(maps: Maps) -> Maps:
     """(N, K, H, W) -> (K, N H W)."""
-    return np.moveaxis(maps, 1, 0).reshape(maps.shape[1], -1).astype(np.float64)
+    return np.ascontiguousarray(np.moveaxis(maps, 1, 0)).reshape(maps.shape[1], -1)

@@ -19,6 +19,8 @@ NAMES = SCORED + DIAGNOSTIC
 REMOVABLE = ("coin", "saw", "enemy", "crate", "lava", "agent")
 CONTROLLED = ("coin", "saw", "enemy", "crate", "lava")
 """Removed classes that have a control: the same silhouette, cut out of the background instead."""
+CHANGED = 128
+"""Frames of a class that are changed at most, and frames that are followed into the next one at most."""
 
 BoolArray = NDArray[np.bool_]
 Frames = NDArray[np.uint8]
@@ -34,10 +36,10 @@ class Counterfactual:
 
 @dataclass(frozen=True)
 class Tracks:
-    """M single objects, each in a frame of the bank and in the next frame, found by its place in the state.
+    """M single objects, each in a frame and in the next frame, found by its place in the state.
 
-    `index` (M,) is the frame, `kind` (M,) the class in `NAMES`; `before` and `after` (M, 64, 64) are the object's
-    visible pixels in the frame and in the next one.
+    `index` (M,) is the frame's place in `Evidence.following`, `kind` (M,) the class in `NAMES`; `before` and `after`
+    (M, 64, 64) are the object's visible pixels in the frame and in the next one.
     """
 
     index: NDArray[np.int64]
@@ -50,13 +52,15 @@ class Tracks:
 class Evidence:
     """`masks` (N, C, 64, 64), undilated, for the classes `NAMES`; `objects` (N, 64, 64) is every class but velocity.
 
-    `tracks` follows single objects into the next frame; None for a bank without next frames. `removed[c]` shows the
-    frames that have class c without it (velocity: with another frame's velocity painted); `control[c]` shows them with
-    as many pixels of background changed instead, in the same shape.
+    `following` is one step after some of the bank's frames, and `tracks` follows single objects from those into it;
+    None for a bank without next frames. `removed[c]` shows frames that have class c without it (velocity: with another
+    frame's velocity painted); `control[c]` shows them with as many pixels of background changed instead, in the same
+    shape. Each is of at most `CHANGED` frames, as equal a number from each environment as there are.
     """
 
     masks: BoolArray
     objects: BoolArray
+    following: Counterfactual | None
     tracks: Tracks | None
     removed: dict[str, Counterfactual]
     control: dict[str, Counterfactual]
@@ -81,40 +85,67 @@ def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lam
     bank.check_renderer()
     renderer = Renderer()
     generator = np.random.default_rng(seed)
+    followed = set(spread_out(np.array(_continued(bank), dtype=np.int64), bank.environment, generator))
     masks = np.zeros((len(bank), len(NAMES), 64, 64), dtype=bool)
     objects = np.zeros((len(bank), 64, 64), dtype=bool)
-    removed: dict[str, list[tuple[int, Frames]]] = {name: [] for name in REMOVABLE}
-    control: dict[str, list[tuple[int, Frames]]] = {name: [] for name in CONTROLLED}
     tracked: list[tuple[int, int, BoolArray, BoolArray]] = []
     for i, data in enumerate(bank.states):
-        state = parse(data)
-        shown = renderer.masks(state)
+        shown = renderer.masks(parse(data))
         by_class = dict(zip(CLASSES, shown.classes, strict=True))
-        if bank.next_states is not None:
-            following = parse(bank.next_states[i])
-            if following.episode["cur_time"] == state.episode["cur_time"] + 1:  # else a new episode began
-                tracked += [(i, *pair) for pair in _follow(shown, renderer.masks(following))]
+        if i in followed and bank.next_states is not None:
+            tracked += [(i, *pair) for pair in _follow(shown, renderer.masks(parse(bank.next_states[i])))]
         objects[i] = np.logical_or.reduce([mask for name, mask in by_class.items() if name != "velocity"])
         by_class["enemy"] = by_class["enemy"] | by_class["trail"]
         by_class["surface"] = surface(by_class["wall"])
         masks[i] = [by_class[name] for name in NAMES]
-        occupied = objects[i] | by_class["velocity"]
-        elsewhere = None
-        for name in REMOVABLE:
-            if not by_class[name].any():
-                continue
-            gone = ("enemy", "trail") if name == "enemy" else (name,)
-            removed[name].append((i, renderer.render(without_classes(state, gone))))
-            if name in CONTROLLED:
-                place = move_silhouette(by_class[name], occupied, generator)
-                if place is not None:
-                    if elsewhere is None:
-                        elsewhere = renderer.render(with_other_background(state))
-                    control[name].append((i, np.where(place[..., None], elsewhere, bank.frames[i])))
         progress(i + 1)
+    removed, control = {}, {}
+    for name in REMOVABLE:
+        shows = np.flatnonzero(masks[:, NAMES.index(name)].any(axis=(1, 2)))
+        chosen = spread_out(shows, bank.environment, generator)
+        gone = ("enemy", "trail") if name == "enemy" else (name,)
+        removed[name] = [(i, renderer.render(without_classes(parse(bank.states[i]), gone))) for i in chosen]
+        if name in CONTROLLED:
+            control[name] = _moved(bank, renderer, masks, objects, NAMES.index(name), chosen, generator)
     removed["velocity"] = _other_velocities(bank, masks[:, NAMES.index("velocity")], generator)
-    tracks = _tracks(tracked) if bank.next_states is not None else None
-    return Evidence(masks, objects, tracks, _stack(removed), _stack(control))
+    following, tracks = None, None
+    if bank.next_frames is not None:
+        index = np.array(sorted(followed), dtype=np.int64)
+        following, tracks = Counterfactual(index, bank.next_frames[index]), _tracks(tracked, index)
+    return Evidence(masks, objects, following, tracks, _stack(removed), _stack(control))
+
+
+def spread_out(
+    frames: NDArray[np.int64], environment: NDArray[np.int32], generator: np.random.Generator, most: int = CHANGED
+) -> NDArray[np.int64]:
+    """At most `most` of `frames`, sorted: at random, and as equal a number from each environment as there are."""
+    shuffled = generator.permutation(frames)
+    labels, turn = environment[shuffled], np.zeros(len(shuffled), dtype=np.int64)
+    for label in np.unique(labels):
+        turn[labels == label] = np.arange(np.count_nonzero(labels == label))
+    return np.sort(shuffled[np.argsort(turn, kind="stable")[:most]])
+
+
+def _continued(bank: FrameBank) -> list[int]:
+    """Frames whose next frame is of the same episode."""
+    if bank.next_states is None:
+        return []
+    times = [[parse(data).episode["cur_time"] for data in states] for states in (bank.states, bank.next_states)]
+    return [i for i, (now, after) in enumerate(zip(*times, strict=True)) if after == now + 1]
+
+
+def _moved(
+    bank: FrameBank, renderer: Renderer, masks: BoolArray, objects: BoolArray, c: int, chosen: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> list[tuple[int, Frames]]:  # fmt: skip
+    """The chosen frames with class `c` where it is, and its silhouette cut out of the background at a free place."""
+    found = []
+    for i in chosen:
+        place = move_silhouette(masks[i, c], objects[i] | masks[i, NAMES.index("velocity")], generator)
+        if place is not None:
+            elsewhere = renderer.render(with_other_background(parse(bank.states[i])))
+            found.append((i, np.where(place[..., None], elsewhere, bank.frames[i])))
+    return found
 
 
 def _follow(shown: Masks, following: Masks) -> list[tuple[int, BoolArray, BoolArray]]:
@@ -127,10 +158,10 @@ def _follow(shown: Masks, following: Masks) -> list[tuple[int, BoolArray, BoolAr
     ]
 
 
-def _tracks(found: list[tuple[int, int, BoolArray, BoolArray]]) -> Tracks:
-    index, kind = (np.array([each[part] for each in found], dtype=np.int64) for part in (0, 1))
+def _tracks(found: list[tuple[int, int, BoolArray, BoolArray]], followed: NDArray[np.int64]) -> Tracks:
+    frame, kind = (np.array([each[part] for each in found], dtype=np.int64) for part in (0, 1))
     before, after = (np.array([each[part] for each in found], dtype=bool).reshape(-1, 64, 64) for part in (2, 3))
-    return Tracks(index, kind, before, after)
+    return Tracks(np.searchsorted(followed, frame), kind, before, after)
 
 
 def move_silhouette(silhouette: BoolArray, occupied: BoolArray, generator: np.random.Generator) -> BoolArray | None:
@@ -148,19 +179,19 @@ def move_silhouette(silhouette: BoolArray, occupied: BoolArray, generator: np.ra
 
 
 def _other_velocities(bank: FrameBank, masks: BoolArray, generator: np.random.Generator) -> list[tuple[int, Frames]]:
-    """Every frame with the velocity squares of a random other frame."""
+    """Frames with the velocity squares of another frame."""
     if not masks.any():
         return []
     shift = int(generator.integers(1, len(bank)))
     return [
         (i, np.where(masks[i][..., None], bank.frames[(i + shift) % len(bank)], bank.frames[i]))
-        for i in range(len(bank))
+        for i in spread_out(np.arange(len(bank)), bank.environment, generator)
     ]
 
 
 def _stack(changed: dict[str, list[tuple[int, Frames]]]) -> dict[str, Counterfactual]:
     return {
-        name: Counterfactual(np.array([i for i, _ in pairs]), np.stack([frame for _, frame in pairs]))
+        name: Counterfactual(np.array([i for i, _ in pairs], dtype=np.int64), np.stack([frame for _, frame in pairs]))
         for name, pairs in changed.items()
         if pairs
     }

@@ -123,26 +123,32 @@ class Energies:
         """
         order, environments = _by_environment(environment, time)
         samples = len(order) // environments
-        features, classes = alpha.shape[1], masks.shape[1]
-        y = np.empty((classes, environments, samples, masks[0, 0].size))
-        for c in range(classes):
-            y[c] = masks[order, c].reshape(y.shape[1:])
-        y_summed = y.sum(axis=2)
-        matrices = (features, classes, environments, environments)
-        aligned, between, within = np.empty(matrices), np.empty(matrices), np.empty(matrices)
-        signed, mass = np.empty(matrices[:3]), np.empty((features, environments))
-        for k in range(features):
-            alpha_k = alpha[order, k].reshape(y.shape[1:]).astype(np.float64)
-            w = np.abs(alpha_k)
-            w_summed, frame_mass = w.sum(axis=1), w.sum(axis=2)
-            aligned[k] = w.reshape(environments, -1) @ y.reshape(classes, environments, -1).swapaxes(1, 2)
-            between[k] = w_summed @ y_summed.swapaxes(1, 2)
-            within[k] = (frame_mass[:, None, :] @ y)[:, :, 0] @ w_summed.T
-            signed[k] = np.einsum("etp,cetp->ce", alpha_k, y)
-            mass[k] = frame_mass.sum(axis=1)
+        signed_maps, y = (
+            np.moveaxis(maps[order], 1, 0).reshape(maps.shape[1], environments, samples, -1).astype(np.float64)
+            for maps in (alpha, masks)
+        )
+        features, classes, cells = len(signed_maps), len(y), y.shape[-1]
+        signed = np.empty((features, classes, environments))
+        for e in range(environments):
+            signed[:, :, e] = signed_maps[:, e].reshape(features, -1) @ y[:, e].reshape(classes, -1).T
+        w = np.abs(signed_maps, out=signed_maps)
+        w_summed, frame_mass = w.sum(axis=2), w.sum(axis=3)
+
+        def pairs(left: FloatArray, right: FloatArray) -> FloatArray:
+            """(K, E, n) and (C, E, n) -> (K, C, E, E), summed over n."""
+            n = left.shape[2]
+            product = left.reshape(-1, n) @ right.reshape(-1, n).T
+            return np.moveaxis(product.reshape(features, environments, classes, environments), 2, 1).copy()
+
+        aligned = pairs(w.reshape(features, environments, -1), y.reshape(classes, environments, -1))
+        between = pairs(w_summed, y.sum(axis=2))
+        weighted = np.empty((features, classes, environments, cells))
+        for e in range(environments):
+            weighted[:, :, e] = np.tensordot(frame_mass[:, e], y[:, e], axes=(1, 1))
+        within = weighted.reshape(features, -1, cells) @ w_summed.swapaxes(1, 2)
         same = np.arange(environments)
         between[:, :, same, same] = 0
-        return cls(aligned, between, within, signed, mass, samples)
+        return cls(aligned, between, within.reshape(aligned.shape), signed, frame_mass.sum(axis=2), samples)
 
     @property
     def environments(self) -> int:

@@ -14,7 +14,7 @@ from rollouts.bank import FrameBank
 from rollouts.coinrun import renderer_sha256
 from rollouts.errors import InputError
 from scoring.attribution import METHODS, Attribution, target_function
-from scoring.dissection import average_precision, iou
+from scoring.dissection import detection
 from scoring.evidence import NAMES, Evidence
 from scoring.features import NMF, Channels, FeatureSet, fit_nmf, resampled, rotated
 from scoring.geometry import LayerGeometry, cell_weights, layer_geometry
@@ -179,16 +179,16 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
     else:
         basis = rotated(geometry.channels, config.rotations, config.seed)
     kernel = _kernel(agent, layer, geometry, basis, bank, config)
-    measured = subject.measure(basis, kernel, config.dilation)
+    measured, *others = subject.measure(basis, kernel, [config.dilation, *_other_dilations(config)])
     cutoffs = Cutoffs(dead=Cutoffs.dead / (config.rotations if config.features == "rotated" else 1))
     verdict = judge(measured, subject, cutoffs, config.bootstrap, config.seed)
-    scores = _feature_scores(measured, subject, verdict, basis, kernel, config)
+    scores = _feature_scores(measured, subject, verdict, basis, config)
     summary = {
         "headline": _headline(verdict, subject),
         "diagnostics": {
             "lift": _lift(measured, subject, verdict, config, Energies.lift),
             "localisation": _lift(measured, subject, verdict, config, Energies.localisation),
-            "orbay2020": _orbay(subject, basis, config),
+            "orbay2020": _orbay(subject, measured, config),
             "split_half_reliability": _reliability(measured, subject, verdict, config),
             "prevalence": subject.evidence.prevalence,
             "completeness_error": _spread(own.completeness_error),
@@ -199,11 +199,10 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
             },
             "frames_without_attribution": int((~measured.kept).sum()),
             "dead_features": int((scores.share < cutoffs.dead).sum()),
-            "residual_share": _residual_share(basis, own),
+            "residual_share": _residual_share(basis, own, measured.cells),
             "dilations": {
-                str(pixels): _brief(subject.measure(basis, kernel, pixels), subject, cutoffs, config)
-                for pixels in DILATIONS
-                if pixels != config.dilation
+                str(pixels): _brief(other, subject, cutoffs, config)
+                for pixels, other in zip(_other_dilations(config), others, strict=True)
             },
         },
         "classes": subject.classes(),
@@ -228,6 +227,10 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
     return Score(summary, scores, subject.eligible, measured.maps, geometry)
 
 
+def _other_dilations(config: ScoreConfig) -> list[int]:
+    return [pixels for pixels in DILATIONS if pixels != config.dilation]
+
+
 def _pool(subject: Subject) -> Attribution:
     if subject.pool is None:
         raise InputError("These attributions have no pool of frames to fit features on.")
@@ -249,7 +252,7 @@ def _kernel(
 
 
 def _feature_scores(
-    measured: Measured, subject: Subject, verdict: Verdict, basis: FeatureSet, kernel: Maps | None, config: ScoreConfig
+    measured: Measured, subject: Subject, verdict: Verdict, basis: FeatureSet, config: ScoreConfig
 ) -> FeatureScores:
     """Everything about the features, with permutation tests and held-out lift where there are environments enough."""
     energies = measured.energies
@@ -259,14 +262,14 @@ def _feature_scores(
         best_lift, _ = best_class_lift(energies, subject.headline, verdict.alive, config.seed)
     tested = np.where(subject.headline & verdict.alive[:, None], p, np.nan)
     activations = np.einsum("kc,nchw->nkhw", basis.directions, subject.own.activations, optimize=True)
-    masks = subject.masks(config.dilation)
+    iou, average_precision = detection(activations, subject.masks(config.dilation))
     return FeatureScores(
         energy=energies.energy(), chance_between=energies.chance_between(), chance_within=energies.chance_within(),
         lift=energies.lift(), localisation=energies.localisation(), kappa=verdict.kappa,
         kappa_interval=verdict.kappa_interval, sign=verdict.sign, causal=verdict.causal,
         causal_control=causal_effect(measured.control_original, measured.control),
-        stability=subject.stability(basis, kernel, config.dilation), iou=iou(activations, masks),
-        average_precision=average_precision(activations, masks), p=p, significant=benjamini_hochberg(tested),
+        stability=measured.stability, iou=iou,
+        average_precision=average_precision, p=p, significant=benjamini_hochberg(tested),
         share=energies.share(), interpretable=verdict.found, which=verdict.which, graded=verdict.grades,
         best_lift=best_lift,
     )  # fmt: skip
@@ -296,7 +299,8 @@ def _refits(subject: Subject, kernel: Maps | None, cutoffs: Cutoffs, config: Sco
     for refit in range(config.refits):
         frames = resampled(subject.bank.pool_environment, config.seed + 1 + refit)
         basis = fit_nmf(pool.maps[frames], config.components, config.seed + 1 + refit)
-        found.append(_brief(subject.measure(basis, kernel, config.dilation), subject, cutoffs, config))
+        (measured,) = subject.measure(basis, kernel, [config.dilation])
+        found.append(_brief(measured, subject, cutoffs, config))
     return (
         {name: _spread(np.array([brief[name] for brief in found], dtype=float)) for name in found[0]} if found else {}
     )
@@ -338,9 +342,9 @@ def _weighted(
     return measure(energies, half * weights)
 
 
-def _orbay(subject: Subject, basis: FeatureSet, config: ScoreConfig) -> dict[str, Any]:
+def _orbay(subject: Subject, measured: Measured, config: ScoreConfig) -> dict[str, Any]:
     """The score of Orbay (2020) through receptive-field boxes and on bare cells, each beside its chance level."""
-    chosen = threshold(np.abs(basis.transform(subject.own)), config.tau)
+    chosen = threshold(np.abs(measured.cells), config.tau)
     squares = (cell_weights(subject.geometry) > 0).astype(np.float32)
     covers: dict[str, Callable[[BoolArray], BoolArray]] = {
         "rf_box": lambda cells: covered(cells, subject.geometry),
@@ -355,12 +359,12 @@ def _orbay(subject: Subject, basis: FeatureSet, config: ScoreConfig) -> dict[str
     return found
 
 
-def _residual_share(basis: FeatureSet, own: Attribution) -> float | None:
+def _residual_share(basis: FeatureSet, own: Attribution, cells: Maps) -> float | None:
     """Share of attribution, summed over each frame's cells, that an NMF leaves over (Hilton et al. 2020, interface)."""
     if not isinstance(basis, NMF):
         return None
-    left = np.abs(basis.residual(own)).sum(dtype=np.float64)
-    taken = np.abs(basis.transform(own)).sum(dtype=np.float64)
+    left = np.abs(own.maps.sum(axis=1) - cells.sum(axis=1)).sum(dtype=np.float64)
+    taken = np.abs(cells).sum(dtype=np.float64)
     return float(left / (left + taken)) if left + taken else None
 
 

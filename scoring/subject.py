@@ -1,12 +1,13 @@
 """An agent on a bank: attributions of a layer, what features make of them, and the verdict about each feature."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from agents.networks import ActorCritic
 from rollouts.bank import FrameBank
@@ -38,9 +39,12 @@ NO_NUMBER: dict[str, Any] = {"value": None, "interval": None}
 class Measured:
     """What a basis yields: normalised maps, energies, and unnormalised attribution on each class, with it and without.
 
-    `original`, `removed`, `control_original` and `control` are sums over frames (K, C, E).
+    `cells` (N, K, H, W) are the signed maps on the layer's cells, `maps` the same normalised, projected if asked for.
+    `original`, `removed`, `control_original` and `control` are sums over frames (K, C, E). `stability` (K, C) is the
+    correlation of signed attribution on the same object in a frame and in the next one.
     """
 
+    cells: Maps
     maps: Maps
     kept: BoolArray
     energies: Energies
@@ -48,14 +52,15 @@ class Measured:
     removed: FloatArray
     control_original: FloatArray
     control: FloatArray
+    stability: FloatArray
 
 
 @dataclass(frozen=True)
 class Subject:
     """An agent's attributions at one layer on a bank, before any choice of features.
 
-    `own` is of the bank's frames, `following` of the frames after them (None where the bank has none), `pool` of the
-    frames that features are fitted on (None where none are), `removed` and `control` of the evidence's frames.
+    `own` is of the bank's frames, `pool` of the frames that features are fitted on (None where none are), `following`
+    (None where the bank has no next frames), `removed` and `control` of the evidence's frames.
     """
 
     bank: FrameBank
@@ -110,45 +115,65 @@ class Subject:
         maps = basis.transform(attribution)
         return maps if kernel is None else push_forward(maps, kernel, self.geometry)
 
-    def measure(self, basis: FeatureSet, kernel: Maps | None, dilation: int) -> Measured:
-        """The energies of a basis and its attribution on each class, in the frames and in the changed ones."""
-        masks = self.masks(dilation, kernel is not None)
-        raw = self.placed(basis, self.own, kernel)
+    def measure(self, basis: FeatureSet, kernel: Maps | None, dilations: Sequence[int]) -> list[Measured]:
+        """What a basis yields, for each number of pixels by which masks are widened."""
+        cells = basis.transform(self.own)
+        raw = cells if kernel is None else push_forward(cells, kernel, self.geometry)
         maps, kept = normalise(raw)
-        energies = Energies.from_maps(maps, masks, self.bank.environment, self.bank.time)
-        sums = [
-            self._on_class(
-                np.abs(raw), {name: self.placed(basis, a, kernel) for name, a in group.items()}, changed, masks
-            )
+        masks = [self.masks(dilation, kernel is not None) for dilation in dilations]
+        removed, control = (
+            self._on_class(raw, basis, kernel, group, changed, masks)
             for group, changed in ((self.removed, self.evidence.removed), (self.control, self.evidence.control))
-        ]
-        return Measured(maps, kept, energies, *sums[0], *sums[1])
+        )
+        steady = self._stability(raw, basis, kernel, dilations)
+        return [
+            Measured(
+                cells, maps, kept, Energies.from_maps(maps, y, self.bank.environment, self.bank.time),
+                *removed[number], *control[number], steady[number],
+            )
+            for number, y in enumerate(masks)
+        ]  # fmt: skip
 
     def _on_class(
-        self, w: Maps, changed_maps: dict[str, Maps], changed: dict[str, Counterfactual], masks: Maps
-    ) -> tuple[FloatArray, FloatArray]:
-        """Attribution that falls on each class (K, C, E), in the original frames and in the changed ones."""
-        original = np.zeros((w.shape[1], len(NAMES), self.environments))
-        after = np.zeros_like(original)
-        for name, maps in changed_maps.items():
+        self, raw: Maps, basis: FeatureSet, kernel: Maps | None, group: dict[str, Attribution],
+        changed: dict[str, Counterfactual], masks: Sequence[Maps],
+    ) -> list[tuple[FloatArray, FloatArray]]:  # fmt: skip
+        """For each of `masks`: attribution that falls on each class (K, C, E), in the original frames and after."""
+        shape = (raw.shape[1], len(NAMES), self.environments)
+        found = [(np.zeros(shape), np.zeros(shape)) for _ in masks]
+        for name, attribution in group.items():
             index, c = changed[name].index, NAMES.index(name)
-            y = masks[index, c]
-            for sums, frames in ((original, w[index]), (after, np.abs(maps))):
-                on_class = np.einsum("mkhw,mhw->mk", frames, y, optimize=True, dtype=np.float64)
-                np.add.at(sums[:, c].T, self.environment[index], on_class)
-        return original, after
+            on_class = np.logical_or.reduce([y[index, c] > 0 for y in masks])
+            before = np.moveaxis(raw[index], 1, -1)[on_class]
+            if kernel is None:
+                after = basis.transform(attribution.at(on_class))[:, :, 0, 0]
+            else:
+                after = np.moveaxis(self.placed(basis, attribution, kernel), 1, -1)[on_class]
+            environment = self.environment[index][np.nonzero(on_class)[0]]
+            for sums, y in zip(found, masks, strict=True):
+                share = y[index, c][on_class].astype(np.float64)
+                adds = csr_array((share, (environment, np.arange(len(share)))), shape=(shape[2], len(share)))
+                for total, w in zip(sums, (before, after), strict=True):
+                    total[:, c] = (adds @ np.abs(w)).T
+        return found
 
-    def stability(self, basis: FeatureSet, kernel: Maps | None, dilation: int) -> FloatArray:
+    def _stability(
+        self, raw: Maps, basis: FeatureSet, kernel: Maps | None, dilations: Sequence[int]
+    ) -> list[FloatArray]:
         """Correlation (K, C) of signed attribution on the same object in a frame and in the next one."""
-        tracks = self.evidence.tracks
-        if tracks is None or self.following is None or not len(tracks.index):
-            return np.full((len(basis.directions), len(NAMES)), np.nan)
-        on_object = []
-        for attribution, masks in ((self.own, tracks.before), (self.following, tracks.after)):
-            maps = self.placed(basis, attribution, kernel)[tracks.index]
-            y = self._widened(masks, dilation, kernel is not None)
-            on_object.append(np.einsum("mkhw,mhw->km", maps, y, optimize=True, dtype=np.float64))
-        return stability(on_object[0], on_object[1], tracks.kind, len(NAMES))
+        evidence = self.evidence
+        if evidence.tracks is None or evidence.following is None or self.following is None:
+            return [np.full((raw.shape[1], len(NAMES)), np.nan) for _ in dilations]
+        tracks, found = evidence.tracks, []
+        before = raw[evidence.following.index]
+        after = self.placed(basis, self.following, kernel)
+        for dilation in dilations:
+            on_object = []
+            for maps, masks in ((before, tracks.before), (after, tracks.after)):
+                y = self._widened(masks, dilation, kernel is not None)
+                on_object.append(np.einsum("mkhw,mhw->km", maps[tracks.index], y, optimize=True, dtype=np.float64))
+            found.append(stability(on_object[0], on_object[1], tracks.kind, len(NAMES)))
+        return found
 
     def classes(self) -> dict[str, Any]:
         """For each class: frames and episodes that show it, whether it is eligible, and what its removal costs."""
@@ -174,7 +199,7 @@ class Subject:
 def frames_to_explain(bank: FrameBank, evidence: Evidence, pool: bool) -> int:
     """Frames that `explain` attributes, the total of its progress."""
     changed = sum(len(c.index) for group in (evidence.removed, evidence.control) for c in group.values())
-    following = 0 if bank.next_frames is None else len(bank)
+    following = 0 if evidence.following is None else len(evidence.following.index)
     return len(bank) + following + changed + (len(bank.pool) if pool else 0)
 
 
@@ -198,7 +223,7 @@ def explain(
 
     return Subject(
         bank, evidence, layer_geometry(network, layer), of(bank.frames),
-        None if bank.next_frames is None else of(bank.next_frames), of(bank.pool) if pool else None,
+        None if evidence.following is None else of(evidence.following.frames), of(bank.pool) if pool else None,
         {name: of(changed.frames) for name, changed in evidence.removed.items()},
         {name: of(changed.frames) for name, changed in evidence.control.items()},
     )  # fmt: skip

@@ -91,7 +91,7 @@ def judged(subject: Subject, features: str, components: int = 8) -> Judged:
     else:
         dead = 1 / 5
         basis = rotated(subject.geometry.channels, 5, seed=0)
-    measured = subject.measure(basis, None, DILATION)
+    (measured,) = subject.measure(basis, None, [DILATION])
     chosen = Cutoffs(dead=Cutoffs.dead * dead)
     return Judged(subject, basis, measured, judge(measured, subject, chosen, DRAWS, seed=0))
 

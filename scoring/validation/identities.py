@@ -6,7 +6,7 @@ from torch import nn
 
 from agents.networks import NETWORKS, ActorCritic
 from scoring.attribution import Attribution
-from scoring.dissection import average_precision
+from scoring.dissection import detection
 from scoring.evidence import NAMES
 from scoring.geometry import layer_geometry
 from scoring.metrics import Energies, orbay2020, ratio
@@ -100,7 +100,7 @@ def _extremes() -> list[Check]:
     kappas, precisions = [], []
     for maps in (masks, np.ones_like(masks)):
         kappas.append(float(Energies.from_maps(maps, masks, environment, time).kappa()[0, 0]))
-        precisions.append(float(average_precision(maps, masks)[0, 0]))
+        precisions.append(float(detection(maps, masks)[1][0, 0]))
     return [
         at_most("map that is the mask: |kappa - 1|", abs(kappas[0] - 1), 1e-9),
         at_most("map that is constant: |kappa|", abs(kappas[1]), 1e-9),

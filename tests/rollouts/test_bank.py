@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rollouts.bank import BankError, BankPlan, FrameBank, collect, collection_steps, load, save
 from rollouts.coinrun import EnvOptions, make_env, observe
 
-PLAN = BankPlan("spread", environments=4, per_environment=3, interval=5, consecutive=True, pool_frames=32)
+PLAN = BankPlan("spread", environments=4, per_environment=3, interval=5, consecutive=True, pool_frames=64)
 OPTIONS = EnvOptions(num_levels=20)
 
 
@@ -82,8 +82,8 @@ def test_round_trip(bank: FrameBank, tmp_path: Path) -> None:
     for field in fields(FrameBank):
         ours, theirs = getattr(bank, field.name), getattr(loaded, field.name)
         assert np.array_equal(ours, theirs) if isinstance(ours, np.ndarray) else ours == theirs
-    assert loaded.pool.shape == (32, 64, 64, 3)
-    assert len(np.unique(loaded.pool_environment)) == 32
+    assert loaded.pool.shape == (64, 64, 64, 3)
+    assert len(np.unique(loaded.pool_environment)) == 64
 
 
 def test_the_same_seed_gives_the_same_bank_and_progress_ends_at_the_total() -> None:
@@ -122,6 +122,11 @@ def test_a_bank_of_other_options_or_another_renderer_is_refused(bank: FrameBank)
         replace(bank, renderer="abc").check_renderer()
 
 
-def test_environments_must_be_shared_out_evenly() -> None:
-    with pytest.raises(BankError, match="4 environments cannot be shared out evenly among 3 agents"):
-        collect([(str(i), policy(i)) for i in range(3)], OPTIONS, PLAN, seed=0)
+def test_environments_are_shared_out_as_evenly_as_can_be() -> None:
+    bank = collect([(str(i), policy(i)) for i in range(3)], OPTIONS, PLAN, seed=0)
+    players = [np.unique(bank.player[bank.environment == e]).tolist() for e in range(4)]
+    assert players == [[0], [0], [1], [2]]
+    assert len(bank.pool) == 64
+    assert np.bincount(bank.pool_environment).tolist() == [1] * 64
+    with pytest.raises(BankError, match="4 environments cannot be shared out among 5 agents"):
+        collect([(str(i), policy(i)) for i in range(5)], OPTIONS, PLAN, seed=0)

@@ -8,7 +8,7 @@ from rollouts.bank import BankPlan, FrameBank, collect
 from rollouts.coinrun import EnvOptions
 from scoring.evidence import Evidence, gather
 
-PLAN = BankPlan("spread", environments=16, per_environment=4, interval=25, consecutive=True, pool_frames=32)
+PLAN = BankPlan("spread", environments=16, per_environment=4, interval=25, consecutive=True, pool_frames=64)
 
 
 def to_the_right(frames: NDArray[np.uint8]) -> NDArray[np.int32]:

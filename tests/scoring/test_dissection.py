@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from rollouts.bank import FrameBank
-from scoring.dissection import average_precision, iou, stability
+from scoring.dissection import detection, stability
 from scoring.evidence import CONTROLLED, NAMES, Evidence
 
 
@@ -23,7 +23,7 @@ def test_average_precision_is_sklearns_with_every_cell_as_part_hit_and_part_miss
     maps: tuple[NDArray[np.float32], NDArray[np.float32]],
 ) -> None:
     z, y = maps
-    found = average_precision(z, y)
+    _, found = detection(z, y)
     for k in range(3):
         for c in range(2):
             shares, scores = y[:, c].reshape(-1).astype(float), z[:, k].reshape(-1)
@@ -39,7 +39,7 @@ def test_average_precision_of_constants_and_perfect_detectors() -> None:
     y = np.zeros((4, 2, 3, 3), dtype=np.float32)
     y[::2, 0, 1, 1] = 1
     z = np.stack([np.ones_like(y[:, 0]), y[:, 0]], axis=1)
-    found = average_precision(z, y)
+    _, found = detection(z, y)
     assert found[0, 0] == pytest.approx(0)
     assert found[1, 0] == pytest.approx(1)
     assert np.isnan(found[:, 1]).all(), "the second class never shows"
@@ -52,10 +52,10 @@ def test_iou_takes_as_many_cells_as_the_class_covers() -> None:
     z[0, 0, 0] = [4, 5, 6, 0.5]
     z[0, 0, 3, 3] = 7
     z[0, 0, 1:3] = np.linspace(0.01, 0.4, 8).reshape(2, 4)
-    assert iou(z, y)[0, 0] == pytest.approx(3 / 5)
-    assert iou(y, y)[0, 0] == pytest.approx(1)
+    assert detection(z, y)[0][0, 0] == pytest.approx(3 / 5)
+    assert detection(y, y)[0][0, 0] == pytest.approx(1)
     z[0, 0] = y[0, 0] + np.linspace(0, 0.1, 16).reshape(4, 4)
-    assert iou(z, y)[0, 0] == pytest.approx(1)
+    assert detection(z, y)[0][0, 0] == pytest.approx(1)
 
 
 def test_stability_is_the_correlation_over_objects_of_one_class() -> None:
@@ -74,7 +74,9 @@ def test_tracks_follow_the_same_object(bank: FrameBank, evidence: Evidence) -> N
     assert tracks is not None
     assert len(tracks.index) > 20
     assert {NAMES[c] for c in np.unique(tracks.kind)} <= set(CONTROLLED)
-    for index, kind, before in zip(tracks.index, tracks.kind, tracks.before, strict=True):
+    assert evidence.following is not None
+    frames = evidence.following.index[tracks.index]
+    for index, kind, before in zip(frames, tracks.kind, tracks.before, strict=True):
         assert not (before & ~evidence.masks[index, kind]).any(), "an object's pixels are its class's"
     centres = [np.array([np.argwhere(mask).mean(axis=0) for mask in masks]) for masks in (tracks.before, tracks.after)]
     moved = np.abs(centres[0] - centres[1]).max(axis=1)

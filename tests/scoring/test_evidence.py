@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rollouts.bank import SPREAD, BankError, FrameBank
-from scoring.evidence import NAMES, Evidence, move_silhouette
+from scoring.evidence import NAMES, Evidence, move_silhouette, spread_out
 
 
 def test_masks_and_removals_fit_the_frames(bank: FrameBank, evidence: Evidence) -> None:
@@ -33,10 +33,24 @@ def test_controls_change_background_only_and_as_much_of_it(bank: FrameBank, evid
 
 
 def test_velocity_is_that_of_another_frame(bank: FrameBank, evidence: Evidence) -> None:
-    shown = evidence.removed["velocity"].frames[:, 5, [5, 20]]
+    changed = evidence.removed["velocity"]
+    shown = changed.frames[:, 5, [5, 20]]
     own = bank.frames[:, 5, [5, 20]]
     assert sorted(map(bytes, shown)) == sorted(map(bytes, own))
     assert (shown != own).any()
+
+
+def test_changed_frames_are_spread_evenly_over_the_environments() -> None:
+    environment = np.repeat(np.arange(5, dtype=np.int32), [10, 10, 1, 3, 0])
+    frames = np.arange(1, 24)
+    chosen = spread_out(frames, environment, np.random.default_rng(0), most=12)
+    counts = np.bincount(environment[chosen], minlength=5)
+    assert counts.tolist() == [4, 4, 1, 3, 0]
+    assert (np.diff(chosen) > 0).all()
+    assert 0 not in chosen
+    assert np.array_equal(spread_out(frames, environment, np.random.default_rng(0), most=23), frames)
+    draws = {tuple(spread_out(frames, environment, np.random.default_rng(seed), most=3)) for seed in range(30)}
+    assert len(draws) > 20
 
 
 def test_prevalence(evidence: Evidence) -> None:

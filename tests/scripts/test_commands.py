@@ -104,7 +104,7 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
     scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text()) | {"agent": str(agent)}
     names = {score.folder(scored | change) for change in (
         {}, {"layer": "3a"}, {"features": "channels"}, {"projection": "erf"}, {"seed": 3}, {"steps": 10},
-        {"bank": "trajectory"}, {"pool_frames": 64}, {"levels": "training"}, {"target": "logit:3"}, {"frames": 128},
+        {"bank": "trajectory"}, {"pool_frames": 128}, {"levels": "training"}, {"target": "logit:3"}, {"frames": 128},
     )}  # fmt: skip
     assert len(names) == 11
     assert score.folder(scored | {"layer": "default"}) == score.folder(scored | {"layer": "2b"})
@@ -139,7 +139,7 @@ def test_training_scoring_and_running_twice(tmp_path: Path) -> None:
     assert "is finished; nothing to do." in again.stdout
     assert trained.stat().st_mtime_ns == before
 
-    quick = ["frames=64", "pool_frames=32", "steps=2", "refits=1", "bootstrap=50", "permutations=50"]
+    quick = ["frames=64", "pool_frames=64", "steps=2", "refits=1", "bootstrap=50", "permutations=50"]
     done = run("score", f"agent={trained.relative_to(tmp_path)}", *quick, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (scored,) = (tmp_path / "runs/score").iterdir()

@@ -41,7 +41,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_playing_unedited_and_edited(agent: Path, tmp_path: Path) -> None:
-    small = [f"agent={agent}", "frames=64", "pool_frames=32", "steps=2", "components=2"]
+    small = [f"agent={agent}", "frames=64", "pool_frames=64", "steps=2", "components=2"]
     done = run(*small, "episodes=4e0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs/edit").iterdir()
@@ -97,7 +97,7 @@ def test_the_features_are_those_of_score_by_default() -> None:
 def test_every_setting_has_its_own_folder(agent: Path) -> None:
     changes: tuple[dict[str, object], ...] = (
         {}, {"layer": "3a"}, {"features": "channels"}, {"feature": 0}, {"feature": 1}, {"episodes": 64}, {"seed": 3},
-        {"steps": 10}, {"components": 4}, {"bank": "trajectory"}, {"pool_frames": 64}, {"target": "logit:1"},
+        {"steps": 10}, {"components": 4}, {"bank": "trajectory"}, {"pool_frames": 128}, {"target": "logit:1"},
     )  # fmt: skip
     names = {edit.folder(defaults() | {"agent": str(agent)} | change) for change in changes}
     assert len(names) == len(changes)
