@@ -28,11 +28,11 @@ def detection(z: Maps, y: Maps) -> tuple[FloatArray, FloatArray]:
             above = row.size - np.searchsorted(ordered, least, side="right")
             both = share[own > least].sum()
             iou[k, c] = both / (above + covered - both)
-            passed = row.size - np.searchsorted(ordered, own, side="left")  # cells that pass with each of the class's
-            order = np.argsort(passed, kind="stable")
-            last = np.append(np.diff(passed[order]) != 0, True)
+            order = np.argsort(own)[::-1]
+            passed = row.size - np.searchsorted(ordered, own[order], side="left")  # cells that pass with each of those
+            last = np.append(np.diff(passed) != 0, True)
             hits = np.cumsum(share[order])[last]
-            precision[k, c] = np.sum(np.diff(hits, prepend=0) / covered * hits / passed[order][last])
+            precision[k, c] = np.sum(np.diff(hits, prepend=0) / covered * hits / passed[last])
     prevalence = shares.sum(axis=1, dtype=np.float64) / shares.shape[1]
     chance = np.broadcast_to(1 - prevalence, precision.shape).copy()
     return iou, ratio(precision - prevalence, chance)

@@ -124,7 +124,9 @@ class Energies:
         order, environments = _by_environment(environment, time)
         samples = len(order) // environments
         signed_maps, y = (
-            np.moveaxis(maps[order], 1, 0).reshape(maps.shape[1], environments, samples, -1).astype(np.float64)
+            np.ascontiguousarray(np.moveaxis(maps[order], 1, 0), dtype=np.float64).reshape(
+                maps.shape[1], environments, samples, -1
+            )
             for maps in (alpha, masks)
         )
         features, classes, cells = len(signed_maps), len(y), y.shape[-1]
