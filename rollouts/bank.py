@@ -42,7 +42,7 @@ class BankPlan:
     per_environment: int
     interval: int
     consecutive: bool
-    pool_frames: int = 1024
+    pool_frames: int = 512
 
     @property
     def frames(self) -> int:

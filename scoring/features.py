@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from rollouts.errors import InputError
 from scoring.attribution import Attribution, Maps
 
-MAX_ROWS = 500_000
+MAX_ROWS = 125_000
 """Cells that a factorisation is fitted on at most."""
 FULL_EXCHANGES, MAX_EXCHANGES = 3, 50
 

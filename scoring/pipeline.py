@@ -1,7 +1,7 @@
 """Scoring one agent on one bank, start to finish."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -15,7 +15,7 @@ from rollouts.coinrun import renderer_sha256
 from rollouts.errors import InputError
 from scoring.attribution import METHODS, Attribution, target_function
 from scoring.dissection import detection
-from scoring.evidence import NAMES, Evidence
+from scoring.evidence import NAMES, SCORED, Evidence
 from scoring.features import NMF, Channels, FeatureSet, fit_nmf, resampled, rotated
 from scoring.geometry import LayerGeometry, cell_weights, layer_geometry
 from scoring.metrics import (
@@ -40,15 +40,17 @@ from scoring.statistics import (
     permutation_p_values,
     split_half_reliability,
 )
-from scoring.subject import NO_NUMBER, Maps, Measured, Subject, Verdict, explain, frames_to_explain, judge
+from scoring.subject import NO_NUMBER, Maps, Measured, Subject, Verdict, explain, frames_to_explain, judge, mean_number
 
 Progress = Callable[[int], None]
 
 FEATURES = ("nmf", "channels", "rotated")
 DILATIONS = (0, 2, 4)
 """Pixels by which masks are widened: one of them in the score, the others reported beside it."""
-REFIT_DRAWS = 200
-"""Bootstrap draws that a refit is judged by."""
+BRIEF_DRAWS = 200
+"""Bootstrap draws for the lower limit of kappa where masks are widened otherwise than in the score."""
+VERSION = 1
+"""Of the score, as `docs/score.md` defines it; scores of different versions are not comparable."""
 ERF_FRAMES = 64
 PACKAGES = ("torch", "numpy", "scikit-learn", "scipy", "procgen-mirror")
 
@@ -160,7 +162,7 @@ def score(
     layer = check(agent, config)[0]
     pool = config.features == "nmf"
     if pool and not len(bank.pool):
-        raise InputError("The bank has no pool of frames to fit features on; collect it with pool_frames=1024.")
+        raise InputError("The bank has no pool of frames to fit features on; collect it with pool_frames=512.")
     subject = explain(
         agent.network, layer, bank, evidence, config.target, config.attribution, config.steps, pool, progress
     )
@@ -183,8 +185,13 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
     cutoffs = Cutoffs(dead=Cutoffs.dead / (config.rotations if config.features == "rotated" else 1))
     verdict = judge(measured, subject, cutoffs, config.bootstrap, config.seed)
     scores = _feature_scores(measured, subject, verdict, basis, config)
+    verdicts = [verdict]
+    for refit in _refits(subject, config) if isinstance(basis, NMF) else ():
+        (again,) = subject.measure(refit, kernel, [config.dilation])
+        verdicts.append(judge(again, subject, cutoffs, config.bootstrap, config.seed))
     summary = {
-        "headline": _headline(verdict, subject),
+        "version": VERSION,
+        "headline": _headline(verdicts, subject),
         "diagnostics": {
             "lift": _lift(measured, subject, verdict, config, Energies.lift),
             "localisation": _lift(measured, subject, verdict, config, Energies.localisation),
@@ -192,6 +199,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
             "split_half_reliability": _reliability(measured, subject, verdict, config),
             "prevalence": subject.evidence.prevalence,
             "completeness_error": _spread(own.completeness_error),
+            "factorisation": _factorisation(basis, verdicts),
             "target_value": {
                 "mean": float(own.outputs.mean()),
                 "sd": float(own.outputs.std()),
@@ -221,9 +229,6 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
         "versions": {name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
     }  # fmt: skip
-    if isinstance(basis, NMF):
-        summary["headline"]["refits"] = _refits(subject, kernel, cutoffs, config)
-        summary["headline"]["converged"] = basis.converged
     return Score(summary, scores, subject.eligible, measured.maps, geometry)
 
 
@@ -275,35 +280,44 @@ def _feature_scores(
     )  # fmt: skip
 
 
-def _headline(verdict: Verdict, subject: Subject) -> dict[str, Any]:
+def _headline(verdicts: list[Verdict], subject: Subject) -> dict[str, Any]:
+    """Means over factorisations, which are one for features that are not factorised.
+
+    `classes` has for each class the share of factorisations in which a feature is found for it.
+    """
+    found = [{NAMES[c] for c in verdict.which if c >= 0} for verdict in verdicts]
     return {
-        "interpretable_fraction": verdict.fraction,
-        "graded_score": verdict.graded,
-        "distinct_classes": int(distinct_classes(verdict.which)),
-        "classes": sorted({NAMES[c] for c in verdict.which if c >= 0}),
-        "features": len(verdict.found),
+        "interpretable_fraction": mean_number([verdict.fraction for verdict in verdicts],
+                                              [verdict.fraction_draws for verdict in verdicts]),
+        "graded_score": mean_number([verdict.graded for verdict in verdicts],
+                                    [verdict.graded_draws for verdict in verdicts]),
+        "distinct_classes": float(np.mean([distinct_classes(verdict.which) for verdict in verdicts])),
+        "classes": {name: float(np.mean([name in classes for classes in found]))
+                    for name in SCORED if any(name in classes for classes in found)},
+        "features": len(verdicts[0].found),
         "eligible": [name for name, allowed in zip(NAMES, subject.headline, strict=True) if allowed],
-    }
+    }  # fmt: skip
+
+
+def _factorisation(basis: FeatureSet, verdicts: list[Verdict]) -> dict[str, Any] | None:
+    """The headline's two numbers in each factorisation, the one on the whole pool first; None for other features."""
+    if not isinstance(basis, NMF):
+        return None
+    each = {name: [getattr(verdict, name)["value"] for verdict in verdicts] for name in ("fraction", "graded")}
+    return {"converged": basis.converged, "interpretable_fraction": each["fraction"], "graded_score": each["graded"]}
 
 
 def _brief(measured: Measured, subject: Subject, cutoffs: Cutoffs, config: ScoreConfig) -> dict[str, Any]:
     """The headline's two numbers, without intervals."""
-    verdict = judge(measured, subject, cutoffs, REFIT_DRAWS, config.seed)
+    verdict = judge(measured, subject, cutoffs, BRIEF_DRAWS, config.seed)
     return {"interpretable_fraction": verdict.fraction["value"], "graded_score": verdict.graded["value"]}
 
 
-def _refits(subject: Subject, kernel: Maps | None, cutoffs: Cutoffs, config: ScoreConfig) -> dict[str, Any]:
-    """The headline's numbers over factorisations of resampled environments of the pool: mean, spread and each."""
-    pool = _pool(subject)
-    found = []
-    for refit in range(config.refits):
-        frames = resampled(subject.bank.pool_environment, config.seed + 1 + refit)
-        basis = fit_nmf(pool.maps[frames], config.components, config.seed + 1 + refit)
-        (measured,) = subject.measure(basis, kernel, [config.dilation])
-        found.append(_brief(measured, subject, cutoffs, config))
-    return (
-        {name: _spread(np.array([brief[name] for brief in found], dtype=float)) for name in found[0]} if found else {}
-    )
+def _refits(subject: Subject, config: ScoreConfig) -> Iterator[NMF]:
+    """Factorisations of resampled environments of the pool."""
+    for seed in range(config.seed + 1, config.seed + 1 + config.refits):
+        frames = resampled(subject.bank.pool_environment, seed)
+        yield fit_nmf(_pool(subject).maps[frames], config.components, seed)
 
 
 def _reliability(measured: Measured, subject: Subject, verdict: Verdict, config: ScoreConfig) -> float | None:

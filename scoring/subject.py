@@ -284,3 +284,11 @@ def number(value: float, draws: FloatArray) -> dict[str, Any]:
     """A number with its 95 % interval from bootstrap draws."""
     low, high = interval(draws)
     return {"value": float(value), "interval": [float(low), float(high)]}
+
+
+def mean_number(numbers: Sequence[dict[str, Any]], draws: Sequence[FloatArray | None]) -> dict[str, Any]:
+    """The mean of numbers that were taken on the same bootstrap draws, with its interval; no number if one is none."""
+    present = [each for each in draws if each is not None]
+    if len(present) < len(draws):
+        return NO_NUMBER
+    return number(float(np.mean([each["value"] for each in numbers])), np.mean(present, axis=0))

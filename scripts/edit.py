@@ -84,7 +84,7 @@ def directions(agent: Agent, config: Mapping[str, Any]) -> Maps:
     bank = score.bank_for(config)
     bank.check_options(agent.options, "the agent")
     if not len(bank.pool):
-        raise InputError("The bank has no pool of frames to fit features on; collect it with pool_frames=1024.")
+        raise InputError("The bank has no pool of frames to fit features on; collect it with pool_frames=512.")
     with track("Attributing", len(bank.pool)) as update:
         found = attribute(agent.network, layer, bank.pool, chosen.target, chosen.attribution, chosen.steps, update)
     return fit_nmf(found.maps, chosen.components, chosen.seed).directions

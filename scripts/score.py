@@ -16,7 +16,7 @@ from rollouts.bank import PLANS, FrameBank, load
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.evidence import Evidence, gather
-from scoring.pipeline import Score, ScoreConfig, attributed_frames, check, score
+from scoring.pipeline import VERSION, Score, ScoreConfig, attributed_frames, check, score
 from scoring.report.figures import features_figure
 from scoring.report.table import comparison, features_table, save_parquet
 
@@ -104,8 +104,11 @@ def task(config: DictConfig) -> None:
 
 
 def finished(path: Path, config: ScoreConfig) -> bool:
-    """Whether a score with these settings is there."""
-    return path.exists() and json.loads(path.read_text())["settings"] == asdict(config)
+    """Whether a score of this version with these settings is there."""
+    if not path.exists():
+        return False
+    summary = json.loads(path.read_text())
+    return summary.get("version") == VERSION and summary["settings"] == asdict(config)
 
 
 if __name__ == "__main__":

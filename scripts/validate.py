@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -30,8 +30,6 @@ from scoring.validation.identities import identities
 LESSON = BankPlan("spread", 64, 32, 33, consecutive=False, pool_frames=0)
 """Frames that detectors of planted networks learn from; no scored frame is among them."""
 LESSON_SEED = 1000
-POOL_FRAMES = 512
-"""To fit the features of planted and untrained networks on: enough for maps of 16 x 16 cells."""
 COMPLETENESS_FRAMES = 32
 PUBLISHED_CONTROLS = 5
 
@@ -60,7 +58,7 @@ class Material:
     @cached_property
     def bank(self) -> tuple[FrameBank, Evidence]:
         """The bank that the agent, planted and untrained networks are scored on."""
-        return self._play(self.agent, replace(SPREAD, pool_frames=POOL_FRAMES), self.seed)
+        return self._play(self.agent, SPREAD, self.seed)
 
     @cached_property
     def lesson(self) -> tuple[FrameBank, Evidence]:

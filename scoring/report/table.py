@@ -41,6 +41,11 @@ def interval(number: dict[str, Any], digits: int = 2) -> str:
     return f"{number['value']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
+def classes_found(classes: dict[str, float]) -> str:
+    """'coin, saw (33 %)': a share of the factorisations stands where it is not all of them."""
+    return ", ".join(name if share == 1 else f"{name} ({share:.0%})" for name, share in classes.items()) or "none"
+
+
 def comparison(columns: Sequence[tuple[str, dict[str, Any]]]) -> Table:
     """Agents side by side: a column for each name and summary (`Score.summary`)."""
     table = Table(title=None, show_lines=False)
@@ -50,7 +55,7 @@ def comparison(columns: Sequence[tuple[str, dict[str, Any]]]) -> Table:
     rows = (
         ("interpretable fraction", lambda s: interval(s["headline"]["interpretable_fraction"])),
         ("graded score", lambda s: interval(s["headline"]["graded_score"])),
-        ("classes found", lambda s: ", ".join(s["headline"]["classes"]) or "none"),
+        ("classes found", lambda s: classes_found(s["headline"]["classes"])),
         ("lift, bits", lambda s: interval(s["diagnostics"]["lift"])),
         ("localisation, bits", lambda s: interval(s["diagnostics"]["localisation"])),
         ("orbay2020", lambda s: _plain(s["diagnostics"]["orbay2020"]["rf_box"]["value"])),
