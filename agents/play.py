@@ -8,22 +8,29 @@ import torch
 from numpy.typing import NDArray
 
 from agents.checkpoint import Agent
+from agents.computation import computes_bfloat16
 from rollouts.coinrun import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
 
 class Player:
-    """Samples procgen actions (n,) for frames (n, 64, 64, 3) uint8 from the agent's policy, from a seed of its own."""
+    """Samples procgen actions (n,) for frames (n, 64, 64, 3) uint8 from the agent's policy, from a seed of its own.
+
+    As in training, the policy is computed in bfloat16 where the processor computes in it.
+    """
 
     def __init__(self, agent: Agent, seed: int) -> None:
         self.network = agent.network
+        self.device = agent.network.value.weight.device
+        self.bfloat16 = computes_bfloat16(self.device.type)
         self.actions = np.asarray(agent.actions, dtype=np.int32)
         self.generator = torch.Generator().manual_seed(seed)
 
     @torch.no_grad()
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.int32]:
-        logits, _ = self.network(torch.from_numpy(frames).to(self.network.value.weight.device))
-        chosen = torch.multinomial(logits.cpu().softmax(dim=-1), 1, generator=self.generator).squeeze(-1)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            logits, _ = self.network(torch.from_numpy(frames).to(self.device))
+        chosen = torch.multinomial(logits.float().cpu().softmax(dim=-1), 1, generator=self.generator).squeeze(-1)
         picked: NDArray[np.int32] = self.actions[chosen.numpy()]
         return picked
 
