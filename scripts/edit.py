@@ -1,4 +1,4 @@
-"""Edit features out of an agent, and count what it then fails of.
+"""Edit features out of an agent, and count what it then fails of; beside each, the same direction shuffled.
 
 python scripts/edit.py agent=PATH layer=default features=nmf feature=all episodes=500
 """
@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 from rich.table import Table
 
@@ -90,6 +91,17 @@ def directions(agent: Agent, config: Mapping[str, Any]) -> Maps:
     return fit_nmf(found.maps, chosen.components, chosen.seed).directions
 
 
+def shuffled(direction: Maps, seed: int) -> Maps:
+    """The control of an edit: the same entries at other channels, in a cyclic order in which none stays where it was.
+
+    It takes as much out of the weights on average, and nothing in particular.
+    """
+    order = np.random.default_rng(seed).permutation(len(direction))
+    moved = np.empty_like(direction)
+    moved[order] = direction[np.roll(order, 1)]
+    return moved
+
+
 def play(name: str, agent: Agent, config: Mapping[str, Any]) -> Failures:
     """How the agent's episodes on unseen levels end, with a progress bar."""
     episodes = whole(config["episodes"], "episodes")
@@ -130,15 +142,17 @@ def task(config: DictConfig) -> None:
     }
     with run_folder() as run:
         rows = played(run / FILE, summary)
-        if len(rows) == 1 + len(numbers):
+        if len(rows) == 1 + 2 * len(numbers):
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return
         basis = directions(agent, values)
-        summary["directions"] = {str(k): basis[k].tolist() for k in numbers}
-        for k in (None, *numbers):
-            row = "unedited" if k is None else f"without {k}"
+        edits = {f"without {k}": basis[k] for k in numbers}
+        edits |= {f"shuffled {k}": shuffled(basis[k], k) for k in numbers}
+        summary["directions"] = {row: direction.tolist() for row, direction in edits.items()}
+        edited = {row: without_feature(agent, layer, direction) for row, direction in edits.items()}
+        for row, player in ({"unedited": agent} | edited).items():
             if row not in rows:
-                rows[row] = play(row, agent if k is None else without_feature(agent, layer, basis[k]), values)
+                rows[row] = play(row, player, values)
                 summary["played"] = {name: found.to_json() for name, found in rows.items()}
                 write_atomically(run / FILE, json.dumps(summary, indent=2) + "\n")
         CONSOLE.print(failures_table(rows))

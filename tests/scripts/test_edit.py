@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -48,15 +49,19 @@ def test_playing_unedited_and_edited(agent: Path, tmp_path: Path) -> None:
     assert folder.name.endswith("-featureall-episodes4")
     assert "without 1" in done.stdout
     found = json.loads((folder / "edit.json").read_text())
-    assert list(found["played"]) == ["unedited", "without 0", "without 1"]
+    assert list(found["played"]) == ["unedited", "without 0", "without 1", "shuffled 0", "shuffled 1"]
     for played in found["played"].values():
         assert played["episodes"] == 4
         assert sum(outcome["count"] for outcome in played["outcomes"].values()) == 4
     assert found["edited_weights"] == "3a_conv"
-    assert [len(direction) for direction in found["directions"].values()] == [32, 32]
+    for k in (0, 1):
+        edited, control = (np.array(found["directions"][f"{kind} {k}"]) for kind in ("without", "shuffled"))
+        assert edited.shape == (32,)
+        assert np.array_equal(np.sort(edited), np.sort(control))
+        assert not np.array_equal(edited, control)
     assert "is finished; nothing to do." in run(*small, "episodes=4", "layer=2b", cwd=tmp_path).stdout
 
-    # A run that was stopped after two of three goes on from there, to the same result.
+    # A run that was stopped after two of five goes on from there, to the same result.
     shorter = found | {"played": {name: found["played"][name] for name in ("unedited", "without 0")}}
     (folder / "edit.json").write_text(json.dumps(shorter))
     done = run(*small, "episodes=4", cwd=tmp_path)

@@ -1,0 +1,48 @@
+"""The numbers that version 1 of the score gives; a change of them is a new version (`docs/score.md`)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.checkpoint import load_agent
+from rollouts.bank import FrameBank
+from scoring.evidence import Evidence
+from scoring.pipeline import VERSION, ScoreConfig, score
+
+AGENT = Path(__file__).parents[2] / "zoo/compact-hard-all.safetensors"
+GRADED = (0.129743, 0.137940, 0.131897, 0.139452, 0.131851, 0.151495)
+"""Of the factorisation on the pool and of five on resamples of it."""
+
+
+@pytest.mark.parametrize(
+    ("features", "fraction", "graded", "lift", "localisation", "orbay"),
+    [
+        ("nmf", (0, 0, 0), (0.137063, 0.109599, 0.158773), 0.513196, 0.524012, (0.361592, 0.352007)),
+        ("channels", (0.0625, 0.03125, 0.125), (0.147778, 0.132750, 0.161661), 0.345070, 0.335443, (0.362707, 0.355887)),
+    ],
+)  # fmt: skip
+def test_version_1(
+    bank: FrameBank, evidence: Evidence, features: str, fraction: tuple[float, ...], graded: tuple[float, ...],
+    lift: float, localisation: float, orbay: tuple[float, float],
+) -> None:  # fmt: skip
+    assert VERSION == 1
+    found = score(load_agent(AGENT), bank, evidence, ScoreConfig(features=features)).summary
+    headline, diagnostics = found["headline"], found["diagnostics"]
+
+    def numbers(each: dict[str, Any]) -> list[float]:
+        return [each["value"], *each["interval"]]
+
+    # Processors round differently; the factorisation follows that a little, the fraction not at all.
+    assert numbers(headline["interpretable_fraction"]) == pytest.approx(fraction, abs=1e-9)
+    assert numbers(headline["graded_score"]) == pytest.approx(graded, rel=5e-3)
+    assert diagnostics["lift"]["value"] == pytest.approx(lift, rel=2e-2)
+    assert diagnostics["localisation"]["value"] == pytest.approx(localisation, rel=2e-2)
+    through_boxes = diagnostics["orbay2020"]["rf_box"]
+    assert (through_boxes["value"], through_boxes["chance"]) == pytest.approx(orbay, rel=2e-3)
+    if features == "nmf":
+        assert diagnostics["factorisation"]["graded_score"] == pytest.approx(GRADED, rel=5e-3)
+        assert headline["classes"] == {}
+    else:
+        assert diagnostics["factorisation"] is None
+        assert headline["classes"] == {"surface": 1}
