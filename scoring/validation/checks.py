@@ -20,7 +20,18 @@ from rollouts.bank import FrameBank
 from scoring.evidence import CONTROLLED, NAMES, SCORED, Evidence
 from scoring.features import Channels, FeatureSet, fit_nmf, rotated
 from scoring.geometry import average_over_cells, layer_geometry
-from scoring.metrics import FIXED, SENSE, Cutoffs, Energies, FloatArray, eligible, orbay2020, orbay_chance, threshold
+from scoring.metrics import (
+    FIXED,
+    SENSE,
+    Cutoffs,
+    Energies,
+    FloatArray,
+    eligible,
+    graded,
+    orbay2020,
+    orbay_chance,
+    threshold,
+)
 from scoring.projection import covered
 from scoring.statistics import best_class_lift, interval, jackknife_interval
 from scoring.subject import Measured, Subject, Verdict, explain, judge
@@ -334,7 +345,10 @@ def permuted_targets(
 
 
 def rotation(subjects: Mapping[str, Subject], advance: Advance) -> Found:
-    """Channels score more than randomly rotated channels; the difference draw by draw of one bootstrap."""
+    """Channels beside randomly rotated channels: reported, as it falls, with and without surface.
+
+    The difference of the graded scores is taken draw by draw of one bootstrap.
+    """
     checks, rows = [], {}
     for name, subject in subjects.items():
         channels, control = judged(subject, "channels"), judged(subject, "rotated")
@@ -342,10 +356,21 @@ def rotation(subjects: Mapping[str, Subject], advance: Advance) -> Found:
         assert channels.verdict.graded_draws is not None
         assert control.verdict.graded_draws is not None
         low, high = interval(channels.verdict.graded_draws - control.verdict.graded_draws)
-        rows[name] = {"channels": channels.graded, "rotated": control.graded, "interval": [float(low), float(high)]}
-        note = f"{channels.graded:.3f} and {control.graded:.3f}, difference's interval {low:.3f} to {high:.3f}"
-        checks.append(at_least(f"channels over rotated channels, {name}: lower limit", float(low), 0, note))
+        sprites = [_sprite_grade(each) for each in (channels, control)]
+        rows[name] = {"channels": channels.graded, "rotated": control.graded, "interval": [float(low), float(high)],
+                      "sprites": sprites}  # fmt: skip
+        note = f"{channels.graded:.3f} and {control.graded:.3f}, difference's interval {low:.3f} to {high:.3f}; "
+        note += f"without surface {sprites[0]:.3f} and {sprites[1]:.3f}"
+        title = f"channels over rotated channels, {name}, reported"
+        checks.append(Check(title, channels.graded - control.graded, "none", True, note))
     return Found(checks, {"rows": rows})
+
+
+def _sprite_grade(found: Judged) -> float:
+    """The graded score with surface left out of the classes."""
+    verdict = found.verdict
+    classes = found.subject.eligible & np.array([name != FIXED for name in NAMES])
+    return float(graded(verdict.kappa, verdict.sign, verdict.causal, classes, verdict.alive, NAMES).mean())
 
 
 def shifted_masks(subject: Subject, name: str, advance: Advance) -> Found:

@@ -1,0 +1,106 @@
+"""What the ladder's scores say about the diversity hypothesis (`docs/score.md`, "The primary test of the ladder")."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from scoring.metrics import FloatArray
+from scoring.study.table import published
+from scoring.study.trends import MOST_RUNGS, exact_spearman, holm, jonckheere_terpstra, power
+
+PRIMARY = "graded score, nmf, default layer, shared bank"
+DEVIATIONS = (0.1, 0.25, 0.5, 1.0)
+"""Of rung means, as shares of the whole rise, for which the power is told."""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A trend along the ladder: its statistic (rho, or the share of concordant pairs), its p and Holm's for it."""
+
+    name: str
+    statistic: float
+    p: float
+    adjusted: float | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of one group of agents: rungs, rung means of the primary number, trends, and power by shape and deviation.
+
+    `primary` is None where there are too few rungs, or too many for an exact test.
+    """
+
+    group: str
+    levels: tuple[int, ...]
+    agents: int
+    seeds: int
+    means: FloatArray
+    primary: Trend | None
+    secondary: tuple[Trend, ...]
+    power: dict[str, dict[float, float]]
+
+    @property
+    def descriptive(self) -> bool:
+        """Whether a rung has only one agent, so that the order of rungs is one draw of seven trainings."""
+        return self.seeds < 2
+
+
+def of_default_layer(table: pd.DataFrame, bank: str, features: str) -> pd.DataFrame:
+    """The trained agents' rows at the network's own layer."""
+    chosen = (table["bank"] == bank) & (table["features"] == features) & table["trained"]
+    return table[chosen & (table["layer"] == table["default_layer"])]
+
+
+def rung_means(rows: pd.DataFrame, column: str) -> pd.Series:
+    """Mean of a column over the agents of each rung, in order of levels; unlimited levels (0) come last."""
+    means = rows.groupby("levels")[column].mean()
+    return means.reindex(sorted(means.index, key=lambda levels: (levels == 0, levels)))
+
+
+def answer(table: pd.DataFrame, group: str) -> Answer:
+    """The tests of one group of agents."""
+    own = table[table["group"] == group]
+    rows = of_default_layer(own, "shared", "nmf")
+    means = rung_means(rows, "graded_score")
+    testable = 3 <= len(means) <= MOST_RUNGS and bool(means.notna().all())
+    seeds = int(rows.groupby("levels").size().min()) if len(rows) else 0
+    primary = Trend(PRIMARY, *exact_spearman(means.to_numpy())) if testable else None
+    return Answer(
+        group, tuple(map(int, means.index)), len(rows), seeds, means.to_numpy(), primary,
+        _secondary(own, seeds) if testable else (), _power(len(means)) if testable else {},
+    )  # fmt: skip
+
+
+def _secondary(own: pd.DataFrame, seeds: int) -> tuple[Trend, ...]:
+    found: dict[str, tuple[float, float]] = {}
+
+    def add(name: str, rows: pd.DataFrame, column: str) -> None:
+        means = rung_means(rows, column)
+        if len(means) >= 3 and means.notna().all():
+            found[name] = exact_spearman(means.to_numpy())
+
+    add("interpretable fraction, nmf", of_default_layer(own, "shared", "nmf"), "interpretable_fraction")
+    for column, name in (("graded_score", "graded score"), ("interpretable_fraction", "interpretable fraction")):
+        add(f"{name}, channels", of_default_layer(own, "shared", "channels"), column)
+    add("graded score, nmf, own banks", of_default_layer(own, "own", "nmf"), "graded_score")
+    chosen = own[(own["bank"] == "shared") & (own["features"] == "nmf") & own["trained"]]
+    for layer in sorted(set(chosen["layer"]) - set(chosen["default_layer"])):
+        add(f"graded score, nmf, layer {layer}", chosen[chosen["layer"] == layer], "graded_score")
+    if seeds >= 2:
+        rows = of_default_layer(own, "shared", "nmf")
+        by_seed = rows.pivot_table(index="seed", columns="levels", values="graded_score")
+        by_seed = by_seed[rung_means(rows, "graded_score").index]
+        found["graded score, nmf, agents within seeds (Jonckheere-Terpstra)"] = jonckheere_terpstra(by_seed.to_numpy())
+    adjusted = holm({name: p for name, (_, p) in found.items()})
+    return tuple(Trend(name, statistic, p, adjusted[name]) for name, (statistic, p) in found.items())
+
+
+def _power(rungs: int) -> dict[str, dict[float, float]]:
+    """For the shape that people's ratings had, where the rungs are theirs, and for a rise in equal steps."""
+    shapes: dict[str, Any] = {"equal steps": np.linspace(0, 1, rungs)}
+    rated = published()["interpretable"].mean(axis=0)
+    if rungs == len(rated):
+        shapes["as people rated"] = (rated - rated.min()) / np.ptp(rated)
+    return {name: {deviation: power(shape, deviation) for deviation in DEVIATIONS} for name, shape in shapes.items()}

@@ -1,0 +1,140 @@
+"""The pictures of the study, one group of agents each, against the number of training levels."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from scoring.evidence import SCORED
+from scoring.metrics import FloatArray
+from scoring.report.curves import COLOURS, MARKERS
+from scoring.report.figures import save
+from scoring.study.answer import of_default_layer, rung_means
+from scoring.study.table import published
+
+RATED = "0.45"
+"""The grey of what people measured."""
+
+
+def _axes(count: int) -> tuple[Figure, list[Axes]]:
+    figure = Figure(figsize=(4.6 * count, 3.8), dpi=110, layout="constrained")
+    axes = list(figure.subplots(1, count, squeeze=False)[0])
+    for axis in axes:
+        axis.set(xscale="log", xlabel="training levels", xlim=(70, 140_000))
+        axis.grid(alpha=0.3)
+    return figure, axes
+
+
+def _line(axis: Axes, rows: pd.DataFrame, column: str, number: int, label: str, shown: str | None = None) -> None:
+    """A dot an agent, with its interval where there is one, and a line through the rung means."""
+    rows = rows[rows["levels"] > 0]
+    shown = shown or column
+    colour, marker = COLOURS[number % 4], MARKERS[number % 4]
+    if f"{shown}_low" in rows and rows[column].notna().any():
+        low, high = rows[column] - rows[f"{shown}_low"], rows[f"{shown}_high"] - rows[column]
+        spread = np.clip(np.array([low, high], dtype=float), 0, None)
+        axis.errorbar(rows["levels"], rows[column], spread, fmt=marker, color=colour, ms=5, capsize=2, lw=1)
+    else:
+        axis.plot(rows["levels"], rows[column], marker, color=colour, ms=5)
+    means = rung_means(rows, column)
+    axis.plot(means.index, means.to_numpy(), color=colour, lw=1.2, label=label)
+
+
+def _level(axis: Axes, rows: pd.DataFrame, column: str) -> None:
+    """Untrained networks of the group, as a line across."""
+    untrained = rows[~rows["trained"]][column].dropna()
+    if len(untrained):
+        axis.axhline(untrained.mean(), color="0.7", ls=":", label="untrained network")
+
+
+def _people(axis: Axes, values: FloatArray, label: str) -> None:
+    rated = published()
+    for row in values:
+        axis.plot(rated["levels"], row, ".", color=RATED, alpha=0.6)
+    axis.plot(rated["levels"], values.mean(axis=0), "--", color=RATED, lw=1, label=label)
+
+
+def completion(table: pd.DataFrame, path: Path) -> None:
+    """Levels completed, training and unseen, ours and the paper's."""
+    figure, (left, right) = _axes(2)
+    rows = of_default_layer(table, "shared", "nmf")
+    for axis, title in ((left, "here: procgen, hard"), (right, "Hilton et al. 2020: original CoinRun")):
+        axis.set(title=title, ylabel="share of levels completed", ylim=(0, 1.03))
+    for number, kind in enumerate(("training", "unseen")):
+        _line(left, rows, f"{kind}_completed", number, f"{kind} levels", shown=kind)
+        values = published()[f"{kind}_completed"]
+        right.plot(published()["levels"], values.mean(axis=0), color=COLOURS[number], lw=1.2, label=f"{kind} levels")
+        for row in values:
+            right.plot(published()["levels"], row, MARKERS[number], color=COLOURS[number], ms=4, mfc="none")
+    for axis in (left, right):
+        axis.legend(fontsize=8, loc="lower right")
+    save(figure, path)
+
+
+def orbay(table: pd.DataFrame, path: Path) -> None:
+    """The published score and what it would be by chance."""
+    figure, (axis,) = _axes(1)
+    rows = of_default_layer(table, "shared", "nmf")
+    _line(axis, rows, "orbay2020", 0, "orbay2020")
+    _line(axis, rows, "orbay_chance", 1, "its chance level")
+    axis.axhline(rows["objects"].mean(), color="0.7", ls=":", label="share of the frame that objects cover")
+    axis.set(ylim=(0, 1), ylabel="score", title="orbay2020 and its chance level")
+    axis.legend(fontsize=8)
+    save(figure, path)
+
+
+def headline(table: pd.DataFrame, path: Path) -> None:
+    """Graded score and interpretable fraction, and what people gave."""
+    figure, axes = _axes(3)
+    for axis, (column, title) in zip(
+        axes, (("graded_score", "graded score"), ("interpretable_fraction", "interpretable fraction")), strict=False
+    ):
+        for number, features in enumerate(("nmf", "channels", "rotated")):
+            _line(axis, of_default_layer(table, "shared", features), column, number, features)
+        shown = (table["bank"] == "shared") & (table["features"] == "nmf") & (table["layer"] == table["default_layer"])
+        _level(axis, table[shown], column)
+        axis.set(title=f"{title}, shared bank", ylabel=title, ylim=(0, None))
+        axis.legend(fontsize=8)
+    _people(axes[2], published()["interpretable"], "mean of two raters, two agents")
+    axes[2].set(title="Hilton et al. 2020: people's ratings", ylabel="rated interpretable", ylim=(0, 1.03))
+    axes[2].legend(fontsize=8)
+    save(figure, path)
+
+
+def layers(table: pd.DataFrame, path: Path) -> None:
+    """The graded score of every layer, NMF and channels."""
+    figure, axes = _axes(2)
+    chosen = table[(table["bank"] == "shared") & table["trained"]]
+    for axis, features in zip(axes, ("nmf", "channels"), strict=True):
+        own = chosen[chosen["features"] == features]
+        for number, layer in enumerate(sorted(set(own["layer"]))):
+            means = rung_means(own[(own["layer"] == layer) & (own["levels"] > 0)], "graded_score")
+            axis.plot(means.index, means.to_numpy(), f"{MARKERS[number % 4]}-", label=layer, lw=1.2, ms=4,
+                      color=COLOURS[number % 4], alpha=1 if number < 4 else 0.5)  # fmt: skip
+        axis.set(title=f"{features}, shared bank", ylabel="graded score", ylim=(0, None))
+        axis.legend(fontsize=8, title="layer", title_fontsize=8)
+    save(figure, path)
+
+
+def classes(table: pd.DataFrame, path: Path) -> None:
+    """The highest kappa of any feature on each class."""
+    figure, axes = _axes(2)
+    for axis, features in zip(axes, ("nmf", "channels"), strict=True):
+        rows = of_default_layer(table, "shared", features)
+        for number, name in enumerate(SCORED):
+            means = rung_means(rows[rows["levels"] > 0], f"kappa_{name}").dropna()
+            if len(means):
+                axis.plot(means.index, means.to_numpy(), f"{MARKERS[number % 4]}{'-' if number < 4 else '--'}",
+                          color=COLOURS[number % 4], label=name, ms=4, lw=1.2)  # fmt: skip
+        axis.set(title=f"{features}, shared bank", ylabel="highest κ of any feature", ylim=(0, None))
+        axis.legend(fontsize=8)
+    save(figure, path)
+
+
+FIGURES: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
+    "completion": completion, "orbay2020": orbay, "headline": headline, "layers": layers, "classes": classes,
+}  # fmt: skip
+"""Each draws the rows of one group."""

@@ -1,0 +1,140 @@
+"""RESULTS.md: what was found, how sure it is, and what was measured by others."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from scoring.evidence import SCORED
+from scoring.study.answer import Answer, of_default_layer
+from scoring.study.table import published
+
+LEVEL = 0.05
+
+
+def results(table: pd.DataFrame, answers: Sequence[Answer], pictures: Mapping[str, str], unread: Sequence[str]) -> str:
+    """The whole text. `pictures` maps a group to the prefix of its figures' names; `unread` names agents left out."""
+    parts = ["# Results", " ".join(summary(each) for each in answers), *_left_out(unread)]
+    for each in answers:
+        parts += _group(table[table["group"] == each.group], each, pictures[each.group])
+    parts.append(_others())
+    return "\n\n".join(parts) + "\n"
+
+
+def summary(each: Answer) -> str:
+    """What was found, and how sure it is."""
+    rungs = ", ".join(f"{levels:,}" for levels in each.levels if levels)
+    if each.primary is None:
+        return (
+            f"**{each.group}**: {each.agents} agents on {rungs or 'unlimited'} levels are too few rungs for a test of "
+            "the diversity hypothesis; the numbers below are a description."
+        )
+    rho, p = each.primary.statistic, each.primary.p
+    found = "rises" if p <= LEVEL else "does not rise significantly"
+    sure = f"Spearman's ρ = {rho:.2f}, exact one-sided p = {p:.4f} over {len(each.levels)} rungs"
+    ends = f"from {each.means[0]:.3f} on the first rung to {each.means[-1]:.3f} on the last"
+    text = f"**{each.group}**: the graded score {found} with the number of training levels ({sure}; {ends})."
+    if each.descriptive:
+        text += (
+            " There is one agent a rung, so this describes that many trainings and does not separate the number of "
+            "levels from the luck of a training."
+        )
+    return text
+
+
+def _left_out(unread: Sequence[str]) -> list[str]:
+    return [f"Left out, because they cannot be read: {'; '.join(unread)}"] if unread else []
+
+
+def _group(table: pd.DataFrame, each: Answer, prefix: str) -> list[str]:
+    parts = [f"## {each.group}", "### Measured here"]
+    parts += [_agents(of_default_layer(table, "shared", "nmf")), _classes(table)]
+    for name, caption in (
+        ("headline", "Graded score and interpretable fraction; dots are agents with 95 % intervals over environments."),
+        ("completion", "Levels completed, with Wilson's 95 % intervals."),
+        ("orbay2020", "The score of Orbay (2020) beside its chance level."),
+        ("layers", "Every layer."),
+        ("classes", "The class that any feature comes nearest to."),
+    ):
+        parts.append(f"![{caption}]({prefix}{name}.png)\n\n*{caption}*")
+    if each.primary is not None:
+        parts += [_tests(each), _power(each)]
+    rows = table[table["bank"] == "shared"]
+    parts.append(
+        f"Completeness error of integrated gradients (n = 10), largest of any agent and layer: "
+        f"{rows['completeness_error'].max():.3f}."
+    )
+    return parts
+
+
+def _agents(rows: pd.DataFrame) -> str:
+    heads = ("agent", "levels", "steps", "training levels", "unseen levels", "fraction", "graded score",
+             "its sd over factorisations", "orbay2020 (chance)")  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    for _, row in rows.sort_values(["levels", "seed"]).iterrows():
+        lines.append(
+            f"| {row['agent']} | {_levels(row['levels'])} | {row['steps']:,} | {_share(row, 'training')} "
+            f"| {_share(row, 'unseen')} | {_number(row, 'interpretable_fraction', 2)} "
+            f"| {_number(row, 'graded_score', 3)} | {row['graded_score_sd']:.3f} "
+            f"| {row['orbay2020']:.3f} ({row['orbay_chance']:.3f}) |"
+        )
+    return "\n".join(lines)
+
+
+def _classes(table: pd.DataFrame) -> str:
+    lines = ["Highest κ of any channel of the default layer on a class, and channels found for it, shared bank:", "",
+             "| levels | seed | " + " | ".join(SCORED) + " |", "|---" * (2 + len(SCORED)) + "|"]  # fmt: skip
+    for _, row in of_default_layer(table, "shared", "channels").sort_values(["levels", "seed"]).iterrows():
+        cells = [
+            "–" if pd.isna(row[f"kappa_{name}"]) else f"{row[f'kappa_{name}']:.2f}, {int(row[f'found_{name}'])}"
+            for name in SCORED
+        ]
+        lines.append(f"| {_levels(row['levels'])} | {row['seed']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _tests(each: Answer) -> str:
+    assert each.primary is not None
+    first = each.primary
+    lines = ["### Tests", "", "| test | ρ | p, one-sided | Holm |", "|---|---|---|---|"]
+    lines.append(f"| **primary**: {first.name} | {first.statistic:.3f} | {first.p:.4f} | |")
+    lines += [f"| {t.name} | {t.statistic:.3f} | {t.p:.4f} | {t.adjusted:.4f} |" for t in each.secondary]
+    return "\n".join(lines)
+
+
+def _power(each: Answer) -> str:
+    deviations = list(next(iter(each.power.values())))
+    lines = ["Power of the primary test, if rung means scatter around a shape, by their sd as a share of the rise:", ""]
+    lines += ["| shape | " + " | ".join(f"{d:g}" for d in deviations) + " |", "|---" * (1 + len(deviations)) + "|"]
+    lines += [
+        f"| {shape} | " + " | ".join(f"{p:.2f}" for p in found.values()) + " |" for shape, found in each.power.items()
+    ]
+    return "\n".join(lines)
+
+
+def _others() -> str:
+    rated = published()
+    lines = ["## Measured by Hilton et al. (2020)", "",
+             f"{rated['source']}. Original CoinRun, 2 billion steps an agent; means of two agents a rung, each rated "
+             "by two people.", "",
+             "| levels | training levels | unseen levels | rated interpretable |", "|---|---|---|---|"]  # fmt: skip
+    for number, levels in enumerate(rated["levels"]):
+        columns = (rated[name] for name in ("training_completed", "unseen_completed", "interpretable"))
+        lines.append(f"| {levels:,} | " + " | ".join(f"{column[:, number].mean():.1%}" for column in columns) + " |")
+    return "\n".join(lines)
+
+
+def _levels(levels: int) -> str:
+    return f"{levels:,}" if levels else "unlimited"
+
+
+def _share(row: pd.Series, kind: str) -> str:
+    if np.isnan(row[f"{kind}_completed"]):
+        return "–"
+    return f"{row[f'{kind}_completed']:.1%} ({row[f'{kind}_low']:.1%}–{row[f'{kind}_high']:.1%})"
+
+
+def _number(row: pd.Series, name: str, digits: int) -> str:
+    if pd.isna(row[name]):
+        return "–"
+    return f"{row[name]:.{digits}f} ({row[f'{name}_low']:.{digits}f}–{row[f'{name}_high']:.{digits}f})"

@@ -1,0 +1,180 @@
+"""The whole study from a folder of agents: every agent scored, a table, pictures, RESULTS.md.
+
+python scripts/reproduce.py agents=zoo/ladder output=results
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from omegaconf import DictConfig
+
+import collect
+from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
+from agents.computation import tune_process
+from common import CONSOLE, cores, locked, main, plain, track, whole
+from rollouts.bank import SPREAD, FrameBank, load, save
+from rollouts.errors import InputError
+from rollouts.files import write_atomically
+from scoring.evidence import Evidence, gather
+from scoring.pipeline import VERSION, ScoreConfig, score_subject
+from scoring.study import table as tables
+from scoring.study.answer import answer
+from scoring.study.figures import FIGURES
+from scoring.study.text import results
+from scoring.subject import explain
+
+STEPS = 10
+"""Of integrated gradients, as Hilton et al. 2020 took; the completeness error stands in the table."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where a study lies and how its banks are played."""
+
+    output: Path
+    seed: int
+    threads: int
+
+    @property
+    def table(self) -> Path:
+        return self.output / "results.parquet"
+
+
+def readable(folder: Path) -> tuple[dict[str, Agent], list[str]]:
+    """Agents of a folder by file name, and a sentence for each that cannot be read.
+
+    Raises `InputError` for a folder that is not there, or has no agent that can be read.
+    """
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder}.")
+    found, unread = {}, []
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            found[path.stem] = load_agent(path)
+        except InputError as error:
+            unread.append(str(error))
+    if not found:
+        raise InputError(f"{folder} has no agent that can be read{': ' + '; '.join(unread) if unread else ''}.")
+    return found, unread
+
+
+def grouped(agents: Mapping[str, Agent]) -> dict[str, dict[str, Agent]]:
+    """Agents that can be compared, with an untrained network of their kind beside them."""
+    groups: dict[str, dict[str, Agent]] = {}
+    for name, agent in agents.items():
+        groups.setdefault(tables.group_name(agent), {})[name] = agent
+    for members in groups.values():
+        first = next(iter(members.values()))
+        members[f"untrained-{first.network.network}"] = untrained_agent(
+            first.network.network, first.options, 0, first.actions
+        )
+    return groups
+
+
+def bank_of(study: Study, name: str, players: list[tuple[str, Agent]]) -> FrameBank:
+    """The bank that the players share, played once and kept."""
+    key = hashlib.sha256("".join(fingerprint(agent) for _, agent in players).encode()).hexdigest()[:12]
+    path = study.output / "banks" / f"{name}-{key}-s{study.seed}.zip"
+    if path.exists():
+        return load(path, SPREAD.frames)
+    bank = collect.play(players, SPREAD, "unseen", study.seed, study.threads)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(path, bank)
+    return bank
+
+
+def settings(agent: Agent, layer: str) -> list[ScoreConfig]:
+    """How a layer is scored; factorisations are repeated, and channels rotated, at the layer of the headline only."""
+    if layer == agent.network.default_layer:
+        return [ScoreConfig(layer=layer, features=features, steps=STEPS) for features in ("nmf", "channels", "rotated")]
+    return [ScoreConfig(layer=layer, features=features, steps=STEPS, refits=0) for features in ("nmf", "channels")]
+
+
+def rows_of(
+    study: Study, name: str, agent: Agent, kind: str, bank: FrameBank, evidence: Evidence
+) -> Iterator[dict[str, Any]]:
+    """A row for each layer and kind of features, scored now or read from an earlier run, and written at once."""
+    shown = hashlib.sha256(bank.frames.tobytes() + bank.pool.tobytes()).hexdigest()
+    about = tables.about(name, agent) | {"bank": kind}
+    for layer in agent.network.layers:
+        path = study.output / "scores" / f"{name}-{kind}-{layer}.json"
+        wanted = settings(agent, layer)
+        basis = {
+            "version": VERSION, "weights_sha256": about["weights_sha256"], "bank_sha256": shown,
+            "settings": [asdict(how) for how in wanted],
+        }  # fmt: skip
+        kept = json.loads(path.read_text()) if path.exists() else {}
+        if kept.get("basis") != basis:
+            subject = explain(agent.network, layer, bank, evidence, steps=STEPS)
+            scores = [tables.numbers(score_subject(agent, subject, how)) for how in wanted]
+            kept = {"basis": basis, "scores": scores}
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, json.dumps(kept) + "\n")
+        for numbers in kept["scores"]:
+            yield about | numbers
+
+
+def rows_of_group(study: Study, members: Mapping[str, Agent], advance: Any) -> list[dict[str, Any]]:
+    """All rows of agents that can be compared."""
+    rows = []
+    trained = [(name, agent) for name, agent in members.items() if agent.steps]
+    shared = bank_of(study, "shared-" + trained[0][1].network.network, trained)
+    seen = gather(shared)
+    for name, agent in members.items():
+        rows += list(rows_of(study, name, agent, "shared", shared, seen))
+        advance(f"{name} on the shared bank")
+        own = bank_of(study, name, [(name, agent)])
+        rows += list(rows_of(study, name, agent, "own", own, gather(own)))
+        advance(f"{name} on its own bank")
+    return rows
+
+
+def task(config: DictConfig) -> None:
+    values = plain(config)
+    threads = whole(values["threads"], "threads") or cores()
+    study = Study(Path(values["output"]), whole(values["seed"], "seed"), threads)
+    agents, unread = readable(Path(values["agents"]))
+    tables.check_version(study.table)
+    torch.set_num_threads(threads)
+    tune_process()
+    for sentence in unread:
+        CONSOLE.print(f"Left out: {sentence}")
+    groups = grouped(agents)
+    with locked(study.output):
+        rows: list[dict[str, Any]] = []
+        done = 0
+        with track("Scoring", 2 * sum(map(len, groups.values()))) as update:
+
+            def advance(what: str) -> None:
+                nonlocal done
+                done += 1
+                update(done, what)
+
+            for members in groups.values():
+                rows += rows_of_group(study, members, advance)
+        tables.save(study.table, rows)
+        report(study, pd.read_parquet(study.table), unread)
+
+
+def report(study: Study, found: pd.DataFrame, unread: list[str]) -> None:
+    """Pictures and RESULTS.md."""
+    groups = list(dict.fromkeys(found["group"]))
+    prefixes = {group: "" if len(groups) == 1 else f"{group.replace(', ', '-').replace(' ', '-')}-" for group in groups}
+    answers = [answer(found, group) for group in groups]
+    for group in groups:
+        for name, draw in FIGURES.items():
+            draw(found[found["group"] == group], study.output / f"{prefixes[group]}{name}.png")
+    text = results(found, answers, prefixes, unread)
+    write_atomically(study.output / "RESULTS.md", text)
+    CONSOLE.print(text.split("\n\n")[1])
+    CONSOLE.print(f"Written: {study.output / 'RESULTS.md'}, its pictures, and {study.table}")
+
+
+if __name__ == "__main__":
+    main(task, "reproduce", lambda config: "")
