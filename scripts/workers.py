@@ -132,10 +132,10 @@ def gpu_names(count: int, environment: Mapping[str, str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class OnCluster:
-    """A job of SLURM. One that was stopped, having written its state, goes back to the queue.
+    """A job of SLURM. One that was stopped, having written its state, goes back to the queue unless it was cancelled.
 
     `launcher` is the one of hydra-submitit-launcher, which runs the job. submitit's own handler of the signal before a
-    time limit counts how often that happened, and asks for the requeueing.
+    time limit counts how often that came, and asks for the requeueing.
     """
 
     launcher: Any
@@ -145,13 +145,12 @@ class OnCluster:
 
         returned: JobReturn = self.launcher(*arguments)
         if returned.return_value.state == State.STOPPED:
+            if slurm_state(os.environ["SLURM_JOB_ID"]) != "RUNNING":  # SLURM has cancelled or requeued it by itself
+                sys.exit(STOPPED)
             number = JobEnvironment._usr_sig()
             requeue = signal.getsignal(number)
             assert callable(requeue)
-            try:
-                requeue(number, None)
-            except subprocess.CalledProcessError:  # SLURM has requeued it already, and told it so by SIGTERM
-                sys.exit(STOPPED)
+            requeue(number, None)
         return returned
 
     def checkpoint(self, *arguments: Any) -> Any:
@@ -159,3 +158,9 @@ class OnCluster:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, *arguments)
+
+
+def slurm_state(job: str) -> str:
+    """What SLURM does with a job: RUNNING, COMPLETING and so on."""
+    command = ("squeue", "--noheader", "--format=%T", f"--jobs={job}")
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
