@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, QuotedString
 from omegaconf import DictConfig
 from rich.table import Table
 
@@ -106,7 +106,7 @@ def with_agents(override: Override) -> str:
     if override.is_discrete_sweep():
         if not list(override.sweep_string_iterator()):
             raise InputError(f"{text} is an empty sweep; nothing matches it.")
-        specs = list(override.sweep_iterator())
+        specs = [spec.text if isinstance(spec, QuotedString) else spec for spec in override.sweep_iterator()]
     folders = [spec for spec in specs if isinstance(spec, str) and Path(spec).is_dir()]
     if override.get_key_element() != "agent" or not folders:
         return text

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sbatch", "sacct", "sacctmgr")
+PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sbatch", "sacct")
 CPUS = 2
 MEMORY_MB = 4096
 SEARCHED = os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin"))
@@ -104,7 +104,7 @@ class Cluster:
 
 @contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:
-    """Start the daemons in `folder`, which must be empty; whatever happens, none of them and no job outlives the block."""
+    """Start the daemons in `folder`, which is empty; whatever happens, none of them and no job outlives the block."""
     ports = dict(zip(("ctld", "slurmd", "dbd", "mariadb"), free_ports(4), strict=True))
     host, user = socket.gethostname().split(".")[0], getpass.getuser()
     names = {"folder": folder, "host": host, "user": user, "cpus": CPUS, "memory": MEMORY_MB, **ports}
@@ -125,13 +125,13 @@ def cluster(folder: Path) -> Iterator[Cluster]:
                 daemons.enter_context(daemon(folder, environment, name, arguments, up))
 
             start(
-                "munged", "--foreground", "--force", f"--key-file={folder}/munge.key", f"--socket={folder}/munge.socket",
-                f"--pid-file={folder}/munged.pid", f"--log-file={folder}/munged-own.log",
-                f"--seed-file={folder}/munged.seed", up=(folder / "munge.socket").exists,
+                "munged", "--foreground", "--force", f"--socket={folder}/munge.socket",
+                f"--key-file={folder}/munge.key", f"--pid-file={folder}/munged.pid",
+                f"--log-file={folder}/munged-own.log", f"--seed-file={folder}/munged.seed", up=(folder / "munge.socket").exists,
             )  # fmt: skip
             install = ("mariadb-install-db", "--no-defaults", f"--datadir={folder}/database", "--skip-test-db",
                        "--auth-root-authentication-method=normal", f"--user={user}")  # fmt: skip
-            subprocess.run(install, env=environment, check=True, capture_output=True, timeout=120)
+            subprocess.run(install, env=environment, check=True, capture_output=True, timeout=300)
             start(
                 "mariadbd", "--no-defaults", f"--datadir={folder}/database", f"--socket={folder}/mariadb.socket",
                 f"--pid-file={folder}/mariadb.pid", f"--port={ports['mariadb']}", "--bind-address=127.0.0.1",
@@ -160,7 +160,7 @@ def daemon(
         program = shutil.which(name, path=SEARCHED) or name
         process = subprocess.Popen((program, *arguments), env=environment, stdout=output, stderr=output)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not up():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise NotUp(f"{name} is not up:\n{log.read_text()[-3000:]}")
