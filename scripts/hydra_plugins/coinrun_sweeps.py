@@ -137,7 +137,7 @@ class Slurm(Runner):
                 asked = time.monotonic() if ask else asked
                 for number in [number for number, job in submitted.items() if job.done(force_check=ask)]:
                     collect(jobs, number, submitted.pop(number))
-                running = sum(job.paths.stdout.exists() for job in submitted.values())
+                running = sum(job.watcher.get_state(job.job_id, "cache") == "RUNNING" for job in submitted.values())
                 update(len(jobs.ended), jobs.note(running))
 
     def submit(self, jobs: Jobs, folder: Path) -> dict[int, Any]:

@@ -127,7 +127,8 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             start(
                 "munged", "--foreground", "--force", f"--socket={folder}/munge.socket",
                 f"--key-file={folder}/munge.key", f"--pid-file={folder}/munged.pid",
-                f"--log-file={folder}/munged-own.log", f"--seed-file={folder}/munged.seed", up=(folder / "munge.socket").exists,
+                f"--log-file={folder}/munged-own.log", f"--seed-file={folder}/munged.seed",
+                up=(folder / "munge.socket").exists,
             )  # fmt: skip
             install = ("mariadb-install-db", "--no-defaults", f"--datadir={folder}/database", "--skip-test-db",
                        "--auth-root-authentication-method=normal", f"--user={user}")  # fmt: skip

@@ -12,9 +12,9 @@ import pytest
 from agents.checkpoint import load_agent
 from slurm_cluster import Cluster, cluster, missing_programs
 from test_commands import ROOT
-from test_sweeps import SMALL, folder_of, listed, logged, wait_for
+from test_sweeps import SMALL, folder_of, listed, logged, said, wait_for
 
-STEPS = 6144
+STEPS = 4096
 COMMAND = [
     sys.executable, str(ROOT / "scripts/train.py"), "-m", *SMALL, "run.env_threads=1", f"train.total_steps={STEPS}",
     "env.num_levels=5,6,7,8,9,10,11,12", "hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1",
@@ -28,9 +28,7 @@ PACKAGES = "Debian has them in slurm-wlm, munge, slurmdbd and mariadb-server"
 def slurm(tmp_path: Path) -> Iterator[Cluster]:
     missing = missing_programs()
     if missing:
-        pytest.skip(
-            f"no {', '.join(missing)}: the packages slurm-wlm, munge, slurmdbd, mariadb-server are not installed"
-        )
+        pytest.skip(f"no {', '.join(missing)}; {PACKAGES}")
     folder = tmp_path / "slurm"
     folder.mkdir()
     with cluster(folder) as running:
@@ -76,12 +74,14 @@ def test_a_sweep_through_slurm(slurm: Cluster, tmp_path: Path) -> None:
     slurm("scancel", "--signal=USR2", f"{timed_out}.0")
     assert wait_shortened(slurm, sweep) == 1
     text = (tmp_path / "first").read_text()
+    wait_for(lambda: not slurm("squeue", "--noheader"))
+    wait_for(lambda: "RUNNING" not in slurm("sacct", "--allocations"))
     accounts = slurm("sacct", "--duplicates", "--allocations", "--format=JobID,JobName,State,ExitCode,Elapsed")
     print(text, accounts, sep="\n")
     assert text.splitlines()[-1] == "error: 8 jobs: 7 done, 1 failed."
     rows = listed(text)
     assert [rows[number].split(" | ")[1] for number in range(8)] == ["done"] * 7 + ["failed"]
-    assert "state.safetensors is not a complete safetensors file" in " ".join(text.split())
+    assert "state.safetensors is not a complete safetensors file" in said(tmp_path / "first")
     for task, number in ((0, requeued), (1, timed_out)):
         states = [line.split()[2] for line in accounts.splitlines() if line.split()[0].endswith(f"_{task}")]
         assert states == ["REQUEUED", "COMPLETED"], number
