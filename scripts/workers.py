@@ -143,13 +143,19 @@ class OnCluster:
     def __call__(self, *arguments: Any) -> JobReturn:
         from submitit import JobEnvironment
 
+        number = JobEnvironment._usr_sig()
+        count_and_requeue = signal.getsignal(number)
+        assert callable(count_and_requeue)
+
+        def requeue(number: int, frame: Any) -> None:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # else requeueing ends the program that asks for it, too
+            count_and_requeue(number, frame)
+
+        signal.signal(number, requeue)
         returned: JobReturn = self.launcher(*arguments)
         if returned.return_value.state == State.STOPPED:
             if slurm_state(os.environ["SLURM_JOB_ID"]) != "RUNNING":  # SLURM has cancelled or requeued it by itself
                 sys.exit(STOPPED)
-            number = JobEnvironment._usr_sig()
-            requeue = signal.getsignal(number)
-            assert callable(requeue)
             requeue(number, None)
         return returned
 
@@ -163,4 +169,4 @@ class OnCluster:
 def slurm_state(job: str) -> str:
     """What SLURM does with a job: RUNNING, COMPLETING and so on."""
     command = ("squeue", "--noheader", "--format=%T", f"--jobs={job}")
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout.strip()

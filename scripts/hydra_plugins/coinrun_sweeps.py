@@ -173,8 +173,9 @@ def collect(jobs: Jobs, number: int, job: Any) -> None:
     try:
         jobs.ended[number] = job.result().return_value
     except (FailedJobError, UncompletedJobError) as error:
-        state, last = job.state, str(error).strip().splitlines()[-1]
-        jobs.end(number, State.FAILED, f"SLURM's job {job.job_id} is {state}: {last}")
+        told = str(error).split("-" * 22)[1] if isinstance(error, FailedJobError) else str(error)  # between the rules
+        last = told.strip().splitlines()[-1]
+        jobs.end(number, State.FAILED, f"SLURM's job {job.job_id} is {job.state}: {last}")
 
 
 def require(package: str, launcher: str) -> None:
