@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from agents.checkpoint import Agent
 from agents.computation import tune_process
 from agents.play import Player
-from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
+from common import CONSOLE, FINISHED, main, named_agents, plain, run_folder, track, whole
 from rollouts.bank import PLANS, BankError, BankPlan, FrameBank, collect, collection_steps, load, save
 from rollouts.errors import InputError
 from scoring.report.figures import masks_figure
@@ -72,15 +72,20 @@ def obtain(path: Path, config: Mapping[str, Any]) -> FrameBank:
     return bank
 
 
-def task(config: DictConfig) -> None:
+def task(config: DictConfig) -> str | None:
     tune_process()
     with run_folder() as run:
+        finished = (run / "masks.png").exists() and (run / FILE).exists()
         bank = obtain(run / FILE, plain(config))
+        if finished:
+            CONSOLE.print(f"{run} is finished; nothing to do.")
+            return FINISHED
         masks_figure(run / "masks.png", bank)
         CONSOLE.print(
             f"{run / FILE}: {len(bank)} frames and {len(bank.pool)} to fit on, played by {', '.join(bank.players)}"
         )
         CONSOLE.print(f"{run / 'masks.png'}: some of them, with what is masked")
+    return None
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """What every command shares: configuration, the run's folder, progress, and errors told in one sentence."""
 
 import fcntl
+import importlib
 import os
+import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
@@ -24,10 +27,15 @@ from rollouts.errors import InputError
 
 CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 Settings = TypeVar("Settings")
-
+# conf/hydra/launcher/joblib.yaml stands in for the plugin's own of that name, and Hydra wonders.
+warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/joblib' is validated against ConfigStore schema")
 
 STOPPED = 75
 """Exit status of a run that was asked to stop, and goes on when it is started again (EX_TEMPFAIL of sysexits.h)."""
+
+
+FINISHED = "finished before"
+"""What a task returns that found its result there already."""
 
 
 class InUse(InputError):
@@ -82,17 +90,22 @@ def whole(value: Any, key: str) -> int:
 
 
 def cores() -> int:
-    """Cores that this process may use, which on a shared machine are fewer than it has."""
-    return len(os.sched_getaffinity(0))
+    """Cores that this process may use, which on a shared machine are fewer than it has.
+
+    OMP_NUM_THREADS can make them fewer still; the processes of a sweep have it, so that they share the machine.
+    """
+    allowed = len(os.sched_getaffinity(0))
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(allowed, int(wanted)) if wanted.isdigit() and int(wanted) else allowed
 
 
 def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
     """Agents with names that no other weights share.
 
-    A checkpoint's path, a list of paths, or `untrained:NETWORK[:SEED]`, a fresh network that sees the same kind of
-    frames as the first checkpoint of the list (hard and painted velocity where there is none).
+    A checkpoint's path, a folder of them, a list of both, or `untrained:NETWORK[:SEED]`, a fresh network that sees the
+    same kind of frames as the first checkpoint of the list (hard and painted velocity where there is none).
     """
-    specs = [spec] if isinstance(spec, str) else list(spec)
+    specs = [name for text in ([spec] if isinstance(spec, str) else spec) for name in agent_files(text)]
     if not specs:
         raise InputError("agent is an empty list.")
     loaded = {text: load_agent(text) for text in specs if not text.startswith("untrained:")}
@@ -110,6 +123,17 @@ def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
     return agents
 
 
+def agent_files(spec: str) -> list[str]:
+    """The agents of a folder by name, or `spec` itself where it is no folder; raises `InputError` for an empty one."""
+    folder = Path(spec)
+    if not folder.is_dir():
+        return [spec]
+    found = sorted(str(path) for path in folder.glob("*.safetensors"))
+    if not found:
+        raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it.")
+    return found
+
+
 def differences(settings: Any, skip: tuple[str, ...] = ()) -> str:
     """'-name+value' for each field of a dataclass that is not at its default, for the name of a run's folder."""
     default = type(settings)()
@@ -121,17 +145,20 @@ def differences(settings: Any, skip: tuple[str, ...] = ()) -> str:
     return "".join(changed).replace("/", "_")
 
 
-def main(task: Callable[[DictConfig], None], config_name: str, folder: Callable[[Mapping[str, Any]], str]) -> None:
+def main(task: Callable[[DictConfig], object], config_name: str, folder: Callable[[Mapping[str, Any]], str]) -> None:
     """Run `task` under Hydra. `folder` turns the configuration into the run's folder.
 
-    Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises.
+    Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises, or returns
+    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`sweeps.Job`).
     """
+    task, folder = importable(task), importable(folder)
     OmegaConf.register_new_resolver(
         "run_folder",
         lambda kind, *, _root_: str(Path("runs") / kind / folder(plain(_root_))),
         replace=True,
     )
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH"))))
     conf = str(Path(__file__).parent.parent / "conf")
     try:
         hydra.main(version_base="1.3", config_path=conf, config_name=config_name)(task)()
@@ -146,6 +173,18 @@ def main(task: Callable[[DictConfig], None], config_name: str, folder: Callable[
             raise
         print(f"error: {sentence}", file=sys.stderr)
         sys.exit(1)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def importable(function: Function) -> Function:
+    """The same function, imported with its script by name: what `__main__` holds cannot be sent to other processes."""
+    if function.__module__ != "__main__":
+        return function
+    script = importlib.import_module(Path(function.__code__.co_filename).stem)
+    found: Function = getattr(script, function.__name__, function)
+    return found
 
 
 def explain(error: BaseException) -> str | None:
@@ -171,14 +210,16 @@ def plain(config: DictConfig) -> dict[str, Any]:
 @contextmanager
 def run_folder() -> Iterator[Path]:
     """The run's folder, held by a lock that the kernel releases when the process ends, however it ends."""
-    path = Path(HydraConfig.get().runtime.output_dir)
-    with locked(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) as folder:
+    with locked(Path(HydraConfig.get().run.dir)) as folder:
         yield folder
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[Path]:
-    """Make `folder` and hold it; raises `InUse` when another process does, `InputError` when it cannot be written."""
+def locked(folder: Path, wait: bool = False) -> Iterator[Path]:
+    """Make `folder` and hold it; raises `InputError` when it cannot be written.
+
+    While another process holds it, `wait`, or raise `InUse`.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
@@ -188,8 +229,27 @@ def locked(folder: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InUse(f"{folder} is in use by another process.") from None
+            if not wait:
+                raise InUse(f"{folder} is in use by another process.") from None
+            CONSOLE.print(f"Waiting for another process to be done with {folder}")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder
+
+
+@contextmanager
+def stoppable() -> Iterator[list[int]]:
+    """Within the block, signals that ask a run to stop are gathered in the list that is yielded.
+
+    They are SIGTERM, SIGINT, and SIGUSR2, which a cluster sends before a time limit.
+    """
+    received: list[int] = []
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+    before = {number: signal.signal(number, lambda number, _: received.append(number)) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Update(Protocol):

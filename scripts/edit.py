@@ -18,7 +18,7 @@ from agents.checkpoint import Agent, fingerprint
 from agents.editing import reader, without_feature
 from agents.failures import OUTCOMES, Failures, evaluate_causes
 from agents.play import division
-from common import CONSOLE, build, main, plain, run_folder, track, whole
+from common import CONSOLE, FINISHED, build, main, plain, run_folder, track, whole
 from rollouts.coinrun import renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
@@ -129,7 +129,7 @@ def _percent(share: float, interval: tuple[float, float]) -> str:
     return f"{100 * share:.1f} ({100 * interval[0]:.1f}–{100 * interval[1]:.1f})"
 
 
-def task(config: DictConfig) -> None:
+def task(config: DictConfig) -> str | None:
     values = plain(config)
     name, agent = score.only_agent(values)
     numbers = selected(values, agent)
@@ -144,7 +144,7 @@ def task(config: DictConfig) -> None:
         rows = played(run / FILE, summary)
         if len(rows) == 1 + 2 * len(numbers):
             CONSOLE.print(f"{run} is finished; nothing to do.")
-            return
+            return FINISHED
         basis = directions(agent, values)
         edits = {f"without {k}": basis[k] for k in numbers}
         edits |= {f"shuffled {k}": shuffled(basis[k], k) for k in numbers}
@@ -157,6 +157,7 @@ def task(config: DictConfig) -> None:
                 write_atomically(run / FILE, json.dumps(summary, indent=2) + "\n")
         CONSOLE.print(failures_table(rows))
         CONSOLE.print(f"Written: {run / FILE}")
+    return None
 
 
 def played(path: Path, summary: Mapping[str, Any]) -> dict[str, Failures]:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 import collect
 from agents.checkpoint import Agent
 from agents.computation import tune_process
-from common import CONSOLE, build, differences, locked, main, named_agents, plain, run_folder, track, whole
+from common import CONSOLE, FINISHED, build, differences, locked, main, named_agents, plain, run_folder, track, whole
 from rollouts.bank import PLANS, FrameBank, load
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
@@ -58,7 +58,7 @@ def bank_for(config: Mapping[str, Any]) -> FrameBank:
     bank = str(config["bank"])
     if bank not in PLANS:
         return load(bank, whole(config["frames"], "frames"))
-    with locked(Path("runs/collect") / collect.folder(config)) as kept:
+    with locked(Path("runs/collect") / collect.folder(config), wait=True) as kept:
         return collect.obtain(kept / collect.FILE, config)
 
 
@@ -85,7 +85,7 @@ def write(run: Path, name: str, found: Score, bank: FrameBank) -> list[Path]:
     return paths
 
 
-def task(config: DictConfig) -> None:
+def task(config: DictConfig) -> str | None:
     values = plain(config)
     chosen = settings(values)
     name, agent = only_agent(values)
@@ -93,7 +93,7 @@ def task(config: DictConfig) -> None:
     with run_folder() as run:
         if finished(run / "scores.json", chosen):
             CONSOLE.print(f"{run} is finished; nothing to do.")
-            return
+            return FINISHED
         bank = bank_for(values)
         bank.check_options(agent.options, name)
         found = score_with_progress(name, agent, bank, evidence_for(bank), chosen)
@@ -101,6 +101,7 @@ def task(config: DictConfig) -> None:
         CONSOLE.print(comparison([(name, found.summary)]))
         CONSOLE.print(features_table(found))
         CONSOLE.print("Written: " + ", ".join(map(str, paths)))
+    return None
 
 
 def finished(path: Path, config: ScoreConfig) -> bool:

@@ -13,7 +13,20 @@ from agents.computation import choose, tune_process
 from agents.logging import TrainingLog
 from agents.ppo import PPOConfig
 from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
-from common import CONSOLE, Stopped, build, cores, differences, main, plain, run_folder, track, whole
+from common import (
+    CONSOLE,
+    FINISHED,
+    Stopped,
+    build,
+    cores,
+    differences,
+    main,
+    plain,
+    run_folder,
+    stoppable,
+    track,
+    whole,
+)
 from rollouts.coinrun import EnvOptions
 
 
@@ -43,7 +56,7 @@ def folder(config: Mapping[str, Any]) -> str:
     )
 
 
-def task(config: DictConfig) -> None:
+def task(config: DictConfig) -> str | None:
     chosen = settings(plain(config))
     torch.set_num_threads(whole(config.run.torch_threads, "run.torch_threads") or cores())
     if config.run.path == "fast":
@@ -51,24 +64,25 @@ def task(config: DictConfig) -> None:
     with run_folder() as run:
         if finished(run / "agent.safetensors", chosen.total_steps):
             CONSOLE.print(f"{run} is finished; nothing to do.")
-            return
+            return FINISHED
         agent = carry_out(chosen, run)
         CONSOLE.print(f"{run / 'agent.safetensors'}: {agent.steps:,} steps")
         print_evaluation(agent)
+    return None
 
 
 def carry_out(chosen: TrainConfig, run: Path, name: str = "Training") -> Agent:
-    """Train in the folder `run`, with a log and progress; SIGTERM and SIGINT end it after an update with `Stopped`."""
-    stopping = False
+    """Train in the folder `run`, with a log and progress.
 
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    A signal that asks to stop ends it after an update with `Stopped`; one that comes after the last update is passed on
+    when the agent is written.
+    """
     resumed_at = steps_so_far(run)
-    with TrainingLog(run, resumed_at) as log, track(name, chosen.total_steps, resumed_at) as update:
+    with (
+        stoppable() as signals,
+        TrainingLog(run, resumed_at) as log,
+        track(name, chosen.total_steps, resumed_at) as update,
+    ):
 
         def report(progress: Progress) -> None:
             log(progress)
@@ -76,9 +90,11 @@ def carry_out(chosen: TrainConfig, run: Path, name: str = "Training") -> Agent:
             reward = scalars.get("episode_return", float("nan"))
             update(progress.steps, f"{scalars['steps_per_second']:,.0f} steps/s, return {reward:.2f}")
 
-        agent = train(chosen, run, report, lambda: stopping, CONSOLE.print)
+        agent = train(chosen, run, report, lambda: bool(signals), CONSOLE.print)
     if agent is None:
         raise Stopped(f"Stopped after an update; the same command goes on from {run / STATE}.")
+    if signals:
+        signal.raise_signal(signals[0])
     return agent
 
 

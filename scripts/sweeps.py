@@ -1,0 +1,139 @@
+"""What becomes of the jobs of a sweep, whatever launches them (`hydra_plugins/coinrun_sweeps.py`)."""
+
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Override, QuotedString
+from omegaconf import DictConfig
+from rich.table import Table
+
+from common import FINISHED, InUse, Stopped, agent_files, explain
+from rollouts.errors import InputError
+
+
+class SweepFailed(InputError):
+    """Some of a sweep's jobs failed."""
+
+
+class State(StrEnum):
+    """How a job ended."""
+
+    DONE = "done"
+    FINISHED = "finished before"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    IN_USE = "in use"
+    NOT_STARTED = "not started"
+
+
+UNFINISHED = (State.STOPPED, State.IN_USE, State.NOT_STARTED)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of job `number`, counted from 0, with these `settings`; `note` says why."""
+
+    number: int
+    settings: tuple[str, ...]
+    state: State
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A command's task as one job of several: it returns its outcome and raises nothing, so that the others go on."""
+
+    task: Callable[[DictConfig], object]
+
+    def __call__(self, config: DictConfig) -> Outcome:
+        try:
+            return outcome(State.FINISHED if self.task(config) == FINISHED else State.DONE)
+        except Stopped as stopped:
+            return outcome(State.STOPPED, str(stopped))
+        except InUse as used:
+            return outcome(State.IN_USE, str(used))
+        except Exception as error:
+            sentence = explain(error)
+            if sentence is None:
+                traceback.print_exc()
+            return outcome(State.FAILED, sentence or f"{type(error).__name__}: {error}")
+
+
+def outcome(state: State, note: str = "") -> Outcome:
+    """What became of the job that Hydra runs now."""
+    if note:
+        print(note, file=sys.stderr, flush=True)
+    hydra = HydraConfig.get()
+    return Outcome(int(hydra.job.num), tuple(hydra.overrides.task), state, note)
+
+
+class Jobs:
+    """The jobs that a launcher was given, and what became of those that have ended.
+
+    `overrides` are each job's, under its number; jobs are numbered from `first`.
+    """
+
+    def __init__(self, overrides: Sequence[Sequence[str]], first: int) -> None:
+        self.overrides = dict(enumerate(overrides, start=first))
+        self.ended: dict[int, Outcome] = {}
+
+    def end(self, number: int, state: State, note: str = "") -> None:
+        """Record a job that could not tell its outcome itself."""
+        self.ended[number] = Outcome(number, tuple(self.overrides[number]), state, note)
+
+    def left(self) -> Iterator[int]:
+        """Numbers of the jobs that have not ended."""
+        return (number for number in list(self.overrides) if number not in self.ended)
+
+    def note(self, running: int) -> str:
+        """'2 running, 1 failed', for a progress display."""
+        failed = sum(outcome.state == State.FAILED for outcome in self.ended.values())
+        return f"{running} running, {failed} failed"
+
+
+def with_agents(override: Override) -> str:
+    """The override as text, each folder that `agent` names replaced by the agents in it.
+
+    Raises `InputError` for a folder without agents, and for any sweep over nothing, such as a `glob` that matches
+    nothing in `conf/`.
+    """
+    text, specs = str(override.input_line), [override.value()]
+    if override.is_discrete_sweep():
+        if not list(override.sweep_string_iterator()):
+            raise InputError(f"{text} is an empty sweep; nothing matches it.")
+        specs = [spec.text if isinstance(spec, QuotedString) else spec for spec in override.sweep_iterator()]
+    folders = [spec for spec in specs if isinstance(spec, str) and Path(spec).is_dir()]
+    if override.get_key_element() != "agent" or not folders:
+        return text
+    return "agent=" + ",".join(quoted(name) for spec in specs for name in agent_files(str(spec)))
+
+
+def quoted(text: str) -> str:
+    """Text as a string of Hydra's grammar."""
+    return "'" + text.replace("'", r"\'") + "'"
+
+
+def summary(outcomes: Sequence[Outcome]) -> Table:
+    """A row a job, with the settings that not all of them share."""
+    shared = set.intersection(*(set(found.settings) for found in outcomes)) if len(outcomes) > 1 else set()
+    table = Table("job", "settings", "", "why")
+    for found in outcomes:
+        own = " ".join(setting for setting in found.settings if setting not in shared)
+        table.add_row(str(found.number), own, found.state, found.note)
+    return table
+
+
+def conclude(outcomes: Sequence[Outcome]) -> str:
+    """'8 jobs: 7 done, 1 finished before.' Raises `SweepFailed` where jobs failed, `Stopped` where some can go on."""
+    counts = {state: sum(found.state == state for found in outcomes) for state in State}
+    text = f"{len(outcomes)} jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    if counts[State.FAILED]:
+        raise SweepFailed(f"{text}.")
+    if any(counts[state] for state in UNFINISHED):
+        raise Stopped(f"{text}; the same command goes on.")
+    return f"{text}."
