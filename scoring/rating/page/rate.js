@@ -221,7 +221,7 @@ function shortcut(event) {
   const radio = event.target.type === "radio";
   const named = Object.entries(SHORTCUTS).find(([, key]) => key === event.key);
   if (/^[0-9]$/.test(event.key) || event.key === "t") choose("rating", event.key === "t" ? "10" : event.key);
-  else if (named && named[0] in study.classes) name(named[0]);
+  else if (named && named[0] in study.classes) nameIt(named[0]);
   else if (event.key === "x") $("words").focus();
   else if (event.key === "o") $("overlay").click();
   else if (event.key === "h") help($("guide").hidden);
@@ -232,7 +232,7 @@ function shortcut(event) {
   event.preventDefault();
 }
 
-function name(shown) {
+function nameIt(shown) {
   choose("shows", shown);
   $("words").value = "";
 }
