@@ -202,6 +202,7 @@ async function save(event) {
     return;
   }
   rater.answers[feature] = document;
+  $("words").blur(); // so that the next key rates the next feature
   const open = firstOpen(place);
   if (open < 0) {
     progress();
