@@ -22,8 +22,8 @@ SHEETS = ("strongest", "drawn", "places")
 """The pictures of a feature, by name."""
 COLUMNS = 8
 """Frames of the sheets `strongest` and `drawn`."""
-BLOCKS, PATCH, REUSE = 8, 16, 3
-"""`places` has so many blocks a side, each a patch of PATCH pixels; a frame gives at most REUSE patches."""
+BLOCKS, PATCH, GAP, REUSE = 8, 16, 1, 3
+"""`places` has so many blocks a side, each a patch of PATCH pixels, GAP apart; a frame gives at most REUSE patches."""
 EMPTY = 44
 """Grey of a place where the feature never fires."""
 
@@ -114,7 +114,8 @@ def places_sheet(activations: Maps, frames: Frames, geometry: LayerGeometry) -> 
                 best[:, row, column] = inside.max(axis=1)
                 y, x = np.divmod(inside.argmax(axis=1), len(columns))
                 where[:, row, column] = np.round(np.stack([centres[rows[y]], centres[columns[x]]], axis=-1))
-    sheet = np.full((BLOCKS * PATCH, BLOCKS * PATCH, 3), EMPTY, dtype=np.float64)
+    pitch = PATCH + GAP
+    sheet = np.full((BLOCKS * pitch - GAP, BLOCKS * pitch - GAP, 3), EMPTY, dtype=np.float64)
     taken, uses, strongest = np.zeros((BLOCKS, BLOCKS), dtype=bool), np.zeros(len(frames), dtype=int), best.max()
     half = PATCH // 2
     padded = np.pad(frames, ((0, 0), (half, half), (half, half), (0, 0)), constant_values=EMPTY)
@@ -127,7 +128,7 @@ def places_sheet(activations: Maps, frames: Frames, geometry: LayerGeometry) -> 
         taken[row, column], uses[i] = True, uses[i] + 1
         y, x = where[i, row, column]
         opacity = 0.15 + 0.85 * best[i, row, column] / strongest
-        square = sheet[row * PATCH : (row + 1) * PATCH, column * PATCH : (column + 1) * PATCH]
+        square = sheet[row * pitch : row * pitch + PATCH, column * pitch : column * pitch + PATCH]
         square += opacity * (padded[i, y : y + PATCH, x : x + PATCH] - square)
     return np.round(sheet).astype(np.uint8)
 

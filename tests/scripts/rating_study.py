@@ -67,9 +67,7 @@ class Server:
     process: subprocess.Popen[str]
     port: int
 
-    def ask(
-        self, method: str, path: str, body: str | None = None, **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
+    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of a request to the server itself, whatever its headers say."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:

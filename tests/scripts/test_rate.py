@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,8 @@ def test_nothing_served_tells_which_agent_a_feature_is_of(server: Server) -> Non
     assert [secret for secret in secrets if secret.encode() in text] == []
     assert set(server.get("/study")) == {"token", "raters", "classes", "features", "highest", "longest"}
     assert set(server.get("/rater?name=anna")) == {"order", "answers"}
-    for path in ("/study.json", "/answers.sqlite", "/pictures/../study.json", "/pictures/0-strongest.png/..", "/pictures/",
-                 "/..%2fstudy.json", "/pictures/99-places.png"):  # fmt: skip
+    for path in ("/study.json", "/answers.sqlite", "/pictures/../study.json", "/pictures/0-strongest.png/..",
+                 "/pictures/", "/..%2fstudy.json", "/pictures/99-places.png"):  # fmt: skip
         assert server.ask("GET", path)[0] == 404
 
 
@@ -127,7 +128,7 @@ def test_features_of_all_agents_are_mixed_in_another_order_for_each_rater(server
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(24))
     features = synthetic_features()
     for order in orders[:2]:
-        runs = sum(features[a] != features[b] for a, b in zip(order, order[1:], strict=False))
+        runs = sum(features[a] != features[b] for a, b in pairwise(order))
         assert runs >= 10  # of 23 neighbours, 16 are of different agents on average
 
 
@@ -140,7 +141,13 @@ def synthetic_features() -> list[int]:
 def test_strangers_cannot_answer(server: Server) -> None:
     sent = valid(server, rater="dora")
     own = f"http://127.0.0.1:{server.port}"
-    for origin in ("https://example.org", "null", "", f"http://127.0.0.1:{server.port + 1}", own.replace("http", "https")):
+    for origin in (
+        "https://example.org",
+        "null",
+        "",
+        f"http://127.0.0.1:{server.port + 1}",
+        own.replace("http", "https"),
+    ):
         assert server.answer(sent, Origin=origin)[0] == 403
     status, _, _ = server.ask("POST", "/answers", json.dumps(sent), **{"Content-Type": "application/json"})
     assert status == 403  # no Origin at all
@@ -265,7 +272,11 @@ def test_a_rater_who_follows_the_score(tmp_path: Path) -> None:
     assert features["icc_2_1"]["value"] == pytest.approx(s2 / (s2 + 1 / 2))
     assert features["icc_2_k"]["value"] == pytest.approx(s2 / (s2 + 1 / 4))
     assert agents["icc_2_1"]["value"] == pytest.approx(1 / (1 + 1 / 2))  # 4.5, 5.5, 6.5 have variance 1
-    assert found["correlation"]["graded_score"] == {"spearman": pytest.approx(1), "p": pytest.approx(1 / 6), "agents": 3}
+    assert found["correlation"]["graded_score"] == {
+        "spearman": pytest.approx(1),
+        "p": pytest.approx(1 / 6),
+        "agents": 3,
+    }
     assert found["correlation"]["graded_of_features"] == {"spearman": pytest.approx(1), "features": 24}
     assert found["named_as_scored"] == {"share": 1, "of": 2 * (1 + 3 + 5)}
     assert found["same_name"] == {"share": 1, "of": 24}
@@ -333,7 +344,9 @@ def test_from_agents_to_the_export(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=sentence):
             rate.serve(tmp_path / "study", as_made | change, [])
     save_agent(trained, Agent(other.network, other.options))
-    sentence = "trained.safetensors was trained again since its features were given to raters [(]weights [0-9a-f]{8} then, "
+    sentence = (
+        "trained.safetensors was trained again since its features were given to raters [(]weights [0-9a-f]{8} then, "
+    )
     with pytest.raises(InputError, match=sentence + fingerprint(other)[:8]):
         rate.serve(tmp_path / "study", configuration(), [])
     with pytest.raises(InputError, match=sentence):
