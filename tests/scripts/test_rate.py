@@ -398,6 +398,19 @@ def test_what_cannot_be_rated(tmp_path: Path) -> None:
     assert rate.named_raters({"raters": []}) == []
 
 
+def test_a_study_without_raters_or_answers(tmp_path: Path) -> None:
+    synthetic(tmp_path / "study")
+    with pytest.raises(InputError, match="has no answers yet"):
+        rate.write(tmp_path / "study")
+    with pytest.raises(InputError, match=re.escape("The study has no raters yet; raters=[…] names them")):
+        rate.serve(tmp_path / "study", configuration(), [])
+    for port in (-1, 70_000):
+        with pytest.raises(InputError, match=f"port is {port}; it must be 0 to 65535"):
+            rate.serve(tmp_path / "study", configuration(port=port), ["anna"])
+    with pytest.raises(InputError, match="has no answers yet"):
+        rate.write(tmp_path / "study")
+
+
 def test_folders_that_are_no_study_are_left_as_they_are(tmp_path: Path) -> None:
     other = tmp_path / "thesis"
     other.mkdir()
