@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
@@ -21,6 +22,7 @@ from common import CONSOLE, locked, main, named_agents, plain, track, whole
 from rollouts.bank import PLANS, FrameBank, load
 from rollouts.errors import InputError
 from rollouts.files import atomic_path, write_atomically
+from scoring.attribution import Maps
 from scoring.evidence import Evidence
 from scoring.pipeline import ScoreConfig, check
 from scoring.rating import export, study
@@ -97,6 +99,16 @@ def judged(table: pd.DataFrame, agent: int) -> Iterator[RatedFeature]:
         )
 
 
+def check_features(name: str, maps: Maps, table: pd.DataFrame) -> None:
+    """Raises `InputError` unless the features (N, K, H, W) are those of the score, by their shares of attribution."""
+    share = np.abs(maps).sum(axis=(0, 2, 3), dtype=np.float64)
+    if not np.allclose(share / share.sum(), table.groupby("feature")["share"].first(), atol=0.005):
+        raise InputError(
+            f"The features of {name} come out otherwise than when it was scored, by another version or machine; "
+            "remove its folder under runs/score and score it again."
+        )
+
+
 def make(folder: Path, config: Mapping[str, Any]) -> None:
     """Score the agents, draw what raters see, and write the study. Nothing that unblinds is printed."""
     if config["agents"] is None:
@@ -115,6 +127,7 @@ def make(folder: Path, config: Mapping[str, Any]) -> None:
         summary, table = scored({**config, "agent": spec, "bank": path}, name, agent, bank, evidence)
         with track(f"Drawing {name}", frames_to_attribute(bank, chosen)) as update:
             maps, activations = feature_maps(agent, bank, chosen, update)
+        check_features(name, maps, table)
         features += judged(table, index)
         geometry = check(agent, chosen)[1]
         for k in range(maps.shape[1]):

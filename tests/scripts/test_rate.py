@@ -398,6 +398,14 @@ def test_what_cannot_be_rated(tmp_path: Path) -> None:
     assert rate.named_raters({"raters": []}) == []
 
 
+def test_features_that_are_not_those_of_the_score_are_not_rated() -> None:
+    maps = np.zeros((2, 2, 4, 4), dtype=np.float32)
+    maps[:, 0, 1, 1], maps[:, 1, 2, 2] = 0.75, -0.25
+    rate.check_features("an agent", maps, pd.DataFrame({"feature": [0, 0, 1, 1], "share": [0.75, 0.75, 0.25, 0.25]}))
+    with pytest.raises(InputError, match="come out otherwise than when it was scored"):
+        rate.check_features("an agent", maps, pd.DataFrame({"feature": [0, 1], "share": [0.25, 0.75]}))
+
+
 def test_a_study_without_raters_or_answers(tmp_path: Path) -> None:
     synthetic(tmp_path / "study")
     with pytest.raises(InputError, match="has no answers yet"):
