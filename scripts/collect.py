@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from rollouts.errors import InputError
 from scoring.report.figures import masks_figure
 
 FILE = "bank.zip"
+LONGEST = 120
+"""Characters of the players' names in a folder's name, which with a score's settings must stay below 255."""
 
 
 def plan(config: Mapping[str, Any]) -> BankPlan:
@@ -31,11 +34,12 @@ def plan(config: Mapping[str, Any]) -> BankPlan:
 
 
 def folder(config: Mapping[str, Any]) -> str:
-    """The players, the kind of bank, and what is not the default."""
+    """The players, the kind of bank, and what is not the default; many players as their number and a digest."""
     chosen = plan(config)
-    name = (
-        "+".join(name for name, _ in named_agents(config["agent"])) + f"-{chosen.kind}-s{whole(config['seed'], 'seed')}"
-    )
+    players = "+".join(name for name, _ in named_agents(config["agent"]))
+    if len(players) > LONGEST:
+        players = f"{players.count('+') + 1}-agents-{sha256(players.encode()).hexdigest()[:8]}"
+    name = f"{players}-{chosen.kind}-s{whole(config['seed'], 'seed')}"
     if chosen.frames != 512:
         name += f"-frames{chosen.frames}"
     if chosen.pool_frames != BankPlan.pool_frames:

@@ -109,6 +109,12 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
     assert len(names) == 11
     assert score.folder(scored | {"layer": "default"}) == score.folder(scored | {"layer": "2b"})
     assert collect.folder(scored).startswith("small-")
+    many = [
+        collect.folder(scored | {"agent": [f"untrained:compact:{s}" for s in seeds]})
+        for seeds in (range(16), range(1, 17))
+    ]
+    assert many[0] != many[1]
+    assert {name[:10] for name in many} == {"16-agents-"}
 
 
 def test_whole_numbers_may_be_written_with_an_exponent() -> None:

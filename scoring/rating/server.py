@@ -1,0 +1,227 @@
+"""The rating page's server: loopback only, no name or number of an agent in anything it sends.
+
+GET  /, /rate.css, /rate.js, /icon.svg     the page
+GET  /study                                raters, classes, number of features, the token
+GET  /rater?name=NAME                      the rater's order of features and their answers so far
+GET  /pictures/FEATURE-SHEET.png           what is seen of a feature
+POST /answers                              {token, rater, feature, rating, shows, seen} as JSON
+"""
+
+import errno
+import json
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from secrets import compare_digest
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from rollouts.errors import InputError
+from scoring.rating.answers import HIGHEST, LONGEST, Answer, Answers, Superseded
+from scoring.rating.pictures import SHEETS
+from scoring.rating.study import Study, picture
+
+ADDRESS = "127.0.0.1"
+LARGEST = 10_000
+"""Bytes of a request's body at most."""
+
+CLASSES = {
+    "coin": "coin", "saw": "saw", "enemy": "enemy", "crate": "crate", "lava": "lava",
+    "surface": "edge of the ground", "wall": "inside of walls", "agent": "the player",
+    "velocity": "velocity squares", "several": "several of these", "nothing": "nothing in particular",
+}  # fmt: skip
+"""What a feature may show, as it is stored, and as the page writes it; a rater may say something else instead."""
+
+PAGE = Path(__file__).parent / "page"
+FILES = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/rate.css": ("rate.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+    "/rate.js": ("rate.js", "text/javascript; charset=utf-8"),
+}
+JSON = "application/json; charset=utf-8"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Refused(Exception):
+    """A request that is not answered as asked."""
+
+    def __init__(self, status: HTTPStatus, sentence: str, **more: Any) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence, self.more = status, sentence, more
+
+
+@contextmanager
+def _explained(port: int) -> Iterator[None]:
+    try:
+        yield
+    except OverflowError:
+        raise InputError(f"port is {port}; it must be 0 to 65535.") from None
+    except OSError as error:
+        why = "in use by another program" if error.errno == errno.EADDRINUSE else f"refused: {error.strerror}"
+        raise InputError(f"Port {port} is {why}; choose another with port=NUMBER, or port=0 for a free one.") from error
+
+
+def check_port(port: int) -> None:
+    """Raises `InputError` for a port that cannot be served on now."""
+    with _explained(port), socket.create_server((ADDRESS, port)):
+        pass
+
+
+class RatingServer(ThreadingHTTPServer):
+    """Serves one study on 127.0.0.1; raises `InputError` for a port that is taken or not allowed."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path, study: Study, answers: Answers, port: int) -> None:
+        self.folder, self.study, self.answers = folder, study, answers
+        with _explained(port):
+            super().__init__((ADDRESS, port), Handler)
+        self.hosts = {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}
+        self.pictures = {
+            f"/pictures/{number}-{sheet}.png": picture(folder, number, sheet)
+            for number in range(len(study.features))
+            for sheet in SHEETS
+        }
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that goes away is no error."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    server: RatingServer
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "rating", ""
+    timeout = 60
+
+    def do_GET(self) -> None:
+        self._answer(self._get)
+
+    def do_POST(self) -> None:
+        self._answer(self._post)
+
+    def _answer(self, method: Callable[[], tuple[bytes, str]]) -> None:
+        try:
+            if self.headers.get("Host") not in self.server.hosts:  # else a page could reach us under a name of its own
+                raise Refused(HTTPStatus.FORBIDDEN, "This server answers to its own loopback address only.")
+            self._send(HTTPStatus.OK, *method())
+        except Refused as refused:
+            self._refuse(refused)
+        except sqlite3.Error as error:
+            self._refuse(Refused(HTTPStatus.INTERNAL_SERVER_ERROR, f"The answer could not be kept: {error}."))
+
+    def _refuse(self, refused: Refused) -> None:
+        self.close_connection = True  # what is left of the request is not read
+        self._send(refused.status, _json({"error": refused.sentence, **refused.more}), JSON)
+
+    def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        for name, value in {**HEADERS, "Content-Type": kind, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _get(self) -> tuple[bytes, str]:
+        server, url = self.server, urlsplit(self.path)
+        if url.path in FILES:
+            name, kind = FILES[url.path]
+            return (PAGE / name).read_bytes(), kind
+        if url.path in server.pictures:
+            return server.pictures[url.path].read_bytes(), "image/png"
+        if url.path == "/study":
+            about = {
+                "token": server.study.token, "raters": server.answers.raters(), "classes": CLASSES,
+                "features": len(server.study.features), "highest": HIGHEST, "longest": LONGEST,
+            }  # fmt: skip
+            return _json(about), JSON
+        if url.path == "/rater":
+            rater = self._rater(parse_qs(url.query).get("name", [""])[0])
+            given = {number: _shown(answer) for number, answer in server.answers.of(rater).items()}
+            return _json({"order": server.study.order(rater), "answers": given}), JSON
+        raise Refused(HTTPStatus.NOT_FOUND, "There is nothing here.")
+
+    def _post(self) -> tuple[bytes, str]:
+        server = self.server
+        if self.headers.get("Origin") not in {f"http://{host}" for host in server.hosts}:
+            raise Refused(HTTPStatus.FORBIDDEN, "Answers are taken from this server's own page only.")
+        if self.path != "/answers":
+            raise Refused(HTTPStatus.NOT_FOUND, "There is nothing here.")
+        if self.headers.get_content_type() != "application/json":
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "An answer is sent as application/json.")
+        sent = self._document()
+        token = str(sent.get("token")).encode(errors="replace")
+        if not compare_digest(token, server.study.token.encode()):
+            raise Refused(HTTPStatus.FORBIDDEN, "This page is of another study; load it again.")
+        rater = self._rater(sent.get("rater"))
+        feature = _whole(sent, "feature", len(server.study.features) - 1)
+        rating, seen = _whole(sent, "rating", HIGHEST), _whole(sent, "seen", 2**31)
+        position = server.study.order(rater).index(feature) + 1
+        try:
+            stored = server.answers.record(rater, feature, position, rating, _words(sent.get("shows")), seen)
+        except Superseded as error:
+            raise Refused(HTTPStatus.CONFLICT, str(error), stored=_shown(error.stored)) from error
+        return _json(_shown(stored)), JSON
+
+    def _document(self) -> dict[str, Any]:
+        length = self.headers.get("Content-Length", "")
+        if not length.isascii() or not length.isdigit() or int(length) > LARGEST:
+            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"An answer has at most {LARGEST} bytes.")
+        try:
+            sent = json.loads(self.rfile.read(int(length)))
+        except (ValueError, RecursionError):
+            sent = None
+        if not isinstance(sent, dict):
+            raise Refused(HTTPStatus.BAD_REQUEST, "An answer is a JSON object.")
+        return sent
+
+    def _rater(self, name: Any) -> str:
+        if not isinstance(name, str) or name not in self.server.answers.raters():
+            raise Refused(HTTPStatus.BAD_REQUEST, "There is no rater of this name in the study.")
+        return name
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: the terminal shows the address and nothing else."""
+
+
+def _whole(sent: Mapping[str, Any], key: str, highest: int) -> int:
+    value = sent.get(key)
+    if type(value) is not int or not 0 <= value <= highest:
+        raise Refused(HTTPStatus.BAD_REQUEST, f"{key} must be a whole number from 0 to {highest}.")
+    return value
+
+
+def _words(value: Any) -> str:
+    text = " ".join(value.split()) if isinstance(value, str) else ""
+    if not 0 < len(text) <= LONGEST or not text.isprintable():
+        raise Refused(HTTPStatus.BAD_REQUEST, f"shows must be a class, or 1 to {LONGEST} printable characters.")
+    return text
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    """What the page needs of an answer."""
+    stored = asdict(answer)
+    return {key: stored[key] for key in ("rating", "shows", "revision")}
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document).encode()
