@@ -122,6 +122,7 @@ class Score:
     """The result: `summary` as JSON can hold it, the features' scores, and their normalised maps (N, K, H, W).
 
     The maps are on the cells of the layer, whose place in the frame is `geometry`, or on pixels (64, 64) if projected.
+    `basis` makes the same features of attributions to other frames.
     """
 
     summary: dict[str, Any]
@@ -129,6 +130,7 @@ class Score:
     eligible: BoolArray
     maps: Maps
     geometry: LayerGeometry
+    basis: FeatureSet
 
 
 def attributed_frames(bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> int:
@@ -225,7 +227,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
     if isinstance(basis, NMF):
         summary["headline"]["refits"] = _refits(subject, kernel, cutoffs, config)
         summary["headline"]["converged"] = basis.converged
-    return Score(summary, scores, subject.eligible, measured.maps, geometry)
+    return Score(summary, scores, subject.eligible, measured.maps, geometry, basis)
 
 
 def _pool(subject: Subject) -> Attribution:
