@@ -24,12 +24,6 @@ def folder(config: Mapping[str, Any]) -> str:
     return f"{named_agents(config['agent'])[0][0]}-s{whole(config['seed'], 'seed')}"
 
 
-def explain_with_progress(name: str, agent: Agent, bank: FrameBank, evidence: Evidence) -> Subject:
-    """Attributions at the default layer, made once for all features, with a progress bar."""
-    with track(f"Attributing {name}", frames_to_explain(bank, evidence, pool=True)) as update:
-        return explain(agent.network, agent.network.default_layer, bank, evidence, progress=update)
-
-
 def task(config: DictConfig) -> None:
     values = plain(config)
     seed = whole(values["seed"], "seed")

@@ -1,6 +1,7 @@
 """The static part of the report's page: numbers with intervals, training curves and settings, as the template wants them."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,54 +14,67 @@ WIDTH, HEIGHT = 560, 190
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A number of one agent: as text, and as places from 0 to 1 along the row's axis, None where there is none."""
+
+    text: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    chance: float | None = None
+
+
+@dataclass(frozen=True)
 class Row:
-    """A line of the overview: a number of every agent, on an axis from `low` to `high`; `anchor` is its definition."""
+    """A line of the overview: a number of every agent; `anchor` is where the page defines it."""
 
     name: str
     anchor: str
-    low: float
-    high: float
-    cells: tuple[dict[str, Any], ...]
+    cells: tuple[Cell, ...]
 
 
 def rows(summaries: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """The headline and the diagnostics of each agent; `mark` is a chance level to compare with."""
+    """The headline and the diagnostics of each agent; bits are on one axis for all, everything else from 0 to 1."""
     headline = [summary["headline"] for summary in summaries]
     diagnostics = [summary["diagnostics"] for summary in summaries]
     evaluations = [summary["agent"]["evaluation"] for summary in summaries]
-    lifts = [number["interval"][1] for d in diagnostics for number in (d["lift"], d["localisation"]) if number["interval"]]
-    top = max([1.0, *lifts])
+    bits = [d[name]["interval"][1] for d in diagnostics for name in ("lift", "localisation") if d[name]["interval"]]
+    most = max([1.0, *bits])
     found = [
-        Row("interpretable fraction", "fraction", 0, 1, tuple(_cell(h["interpretable_fraction"]) for h in headline)),
-        Row("graded score", "graded", 0, 1, tuple(_cell(h["graded_score"]) for h in headline)),
-        Row("lift, bits", "lift", 0, top, tuple(_cell(d["lift"]) for d in diagnostics)),
-        Row("localisation, bits", "lift", 0, top, tuple(_cell(d["localisation"]) for d in diagnostics)),
-        Row("orbay2020, and its chance level", "orbay", 0, 1, tuple(_orbay(d) for d in diagnostics)),
+        Row("interpretable fraction", "fraction", tuple(cell(h["interpretable_fraction"]) for h in headline)),
+        Row("graded score", "graded", tuple(cell(h["graded_score"]) for h in headline)),
+        Row("lift, bits", "lift", tuple(cell(d["lift"], most) for d in diagnostics)),
+        Row("localisation, bits", "lift", tuple(cell(d["localisation"], most) for d in diagnostics)),
+        Row("orbay2020, and its chance level", "orbay", tuple(_orbay(d) for d in diagnostics)),
     ]
     for levels in ("training", "unseen"):
         if any(levels in evaluation for evaluation in evaluations):
             cells = tuple(_completion(evaluation.get(levels)) for evaluation in evaluations)
-            found.append(Row(f"{levels} levels completed", "completion", 0, 1, cells))
+            found.append(Row(f"{levels} levels completed", "completion", cells))
     return found
 
 
-def _cell(number: Mapping[str, Any]) -> dict[str, Any]:
-    low, high = number["interval"] or (None, None)
-    return {"text": interval(dict(number)), "value": number["value"], "low": low, "high": high, "mark": None}
+def cell(number: Mapping[str, Any], most: float = 1.0) -> Cell:
+    """A number with its interval on an axis from 0 to `most`."""
+    if number["value"] is None:
+        return Cell("–")
+    low, high = (min(max(limit / most, 0), 1) for limit in number["interval"])
+    return Cell(interval(dict(number)), min(max(number["value"] / most, 0), 1), low, high)
 
 
-def _orbay(diagnostics: Mapping[str, Any]) -> dict[str, Any]:
+def _orbay(diagnostics: Mapping[str, Any]) -> Cell:
     value, chance = (diagnostics["orbay2020"]["rf_box"][key] for key in ("value", "chance"))
-    text = "–" if value is None or value != value else f"{value:.3f}, chance {chance:.3f}"
-    return {"text": text, "value": value, "low": None, "high": None, "mark": chance}
+    if math.isnan(value):
+        return Cell("–")
+    return Cell(f"{value:.3f}, chance {chance:.3f}", value, chance=chance)
 
 
-def _completion(found: Mapping[str, Any] | None) -> dict[str, Any]:
+def _completion(found: Mapping[str, Any] | None) -> Cell:
     if found is None:
-        return {"text": "not measured", "value": None, "low": None, "high": None, "mark": None}
+        return Cell("not measured")
     low, high = found["interval"]
     text = f"{found['completed']:.0%} ({low:.0%} to {high:.0%}) of {found['episodes']}"
-    return {"text": text, "value": found["completed"], "low": low, "high": high, "mark": None}
+    return Cell(text, found["completed"], low, high)
 
 
 def curves(agents: Sequence[Agent]) -> dict[str, Any]:

@@ -142,7 +142,7 @@ def feature(card: Mapping[str, Any]) -> dict[str, Any]:
         ("causal effect T", f"{_text(card['causal'])}, control {_text(card['causal_control'])}", "causal"),
         ("sign", _text(card["sign"], "+.2f"), "sign"), ("stability", _text(card["stability"]), "stability"),
         ("localisation", f"{_text(card['localisation'])} bits", "lift"), ("IoU", _text(card["iou"]), "iou"),
-        ("row in features.parquet", str(card["row"]), "files"),
+        ("table row", str(card["row"]), "files"),
     ]  # fmt: skip
     kept = {name: card[name] for name in ("row", "interpretable", "lifts", "top", "grid", "activation", "attribution")}
     return kept | {

@@ -24,10 +24,11 @@ Report.Cards = class {
     const { make } = Report;
     const show = (frame) => Report.show({ clip: "examples", frame, agent: number, feature: index + 1, target: "value" });
     const geometry = { ...agent.geometry, features: agent.features.length };
+    const scale = ownScale(feature.top, index, geometry, explained);
     const thumbs = feature.top.map((frame) => {
       const canvas = make("canvas", { class: "pixels", width: 64, height: 64 });
       Report.paint(canvas, Report.blend(clip.frames, explained, frame, geometry,
-        { rgbFrame: frame, shown: "both", by: "sign", overlay: 1, residual: 0, isolated: index + 1 }));
+        { rgbFrame: frame, shown: "both", by: "sign", overlay: 1, residual: 0, isolated: index + 1, scale }));
       return make("button", { type: "button", class: "thumb", "data-frame": frame, title: "frame " + frame + ": show it above", onclick: () => show(frame) }, canvas);
     });
     const facts = feature.facts.map(([term, value, anchor]) =>
@@ -51,7 +52,7 @@ Report.Cards = class {
 
   /* Each block of the picture is the patch, at that place, of a frame in which the feature fires there. */
   grid(feature, clip, show) {
-    const canvas = Report.make("canvas", { class: "pixels grid", width: 64, height: 64, tabindex: 0,
+    const canvas = Report.make("canvas", { class: "pixels grid", width: 64, height: 64,
       title: "Each patch stands where its frame has it; fainter: weaker. Click for the frame." });
     const size = feature.grid.length;
     const side = 64 / size;
@@ -113,7 +114,7 @@ Report.Cards = class {
       const height = (Math.log1p(count) / most) * 34;
       const middle = low + ((index + 0.5) / counts.length) * (high - low);
       return make("rect", {
-        x: index * width, y: 36 - height, width: width - 0.6, height, class: middle < 0 ? "below" : "above",
+        x: index * width, y: 36 - height, width: width - 0.6, height, class: word === "activation" ? "plain" : middle < 0 ? "below" : "above",
       });
     });
     return make("svg", { class: "histogram", viewBox: "0 0 240 50", role: "img", "aria-label": "Histogram of " + word },
@@ -121,3 +122,14 @@ Report.Cards = class {
       make("text", { x: 240, y: 48, "text-anchor": "end" }, Report.number(high)));
   }
 };
+
+/* Opacity of a card's frames is full at the median of their strongest cells, so that weak features show as well. */
+function ownScale(frames, index, { size, features }, explained) {
+  const area = size * size;
+  const strongest = frames.map((frame) => {
+    const start = (frame * (features + 1) + index) * area;
+    return explained.maps.subarray(start, start + area).reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+      * explained.steps[frame];
+  });
+  return strongest.sort((a, b) => a - b)[Math.floor(strongest.length / 2)] || 1e-12;
+}

@@ -72,6 +72,9 @@ Report.make = function (tag, attributes, ...children) {
   return element;
 };
 
+/* Digits after the point for numbers up to `most`. */
+Report.digits = (most) => (most < 0.05 ? 4 : most < 0.5 ? 3 : 2);
+
 Report.number = function (value, digits = 2, sign = false) {
   if (value === null || value === undefined || Number.isNaN(value)) {
     return "–";

@@ -66,7 +66,7 @@ Report.blend = function (rgb, explained, frame, geometry, options) {
       }
       const net = positive - negative;
       const strength = options.by === "feature" ? positive + negative : Math.abs(net);
-      let opacity = Math.min(strength / explained.scale, 1);
+      let opacity = Math.min(strength / (options.scale || explained.scale), 1);
       if (net < 0 && (x + y) % 2 === 1) {
         opacity *= SPARSE;
       }

@@ -96,9 +96,10 @@ Report.Panel = class {
     const isolated = Report.isolated(this.number);
     const apart = state.apart && state.overlay;
     const aim = state.target === "value" ? "value" : "logit of " + state.target;
+    const [up, down] = state.by === "sign" ? ["orange, solid", "blue, dotted"] : ["solid", "dotted"];
     const words = {
-      both: state.overlay ? "raises (solid) or lowers (dotted) the " + aim : "the frame as the agent sees it",
-      positive: "raises the " + aim, negative: "lowers the " + aim,
+      both: state.overlay ? up + ": raises the " + aim + "; " + down + ": lowers it" : "the frame as the agent sees it",
+      positive: "+ raises the " + aim, negative: "− lowers the " + aim,
     };
     for (const picture of this.pictures) {
       const wanted = apart ? picture.shown !== "both" : picture.shown === "both";
@@ -125,7 +126,7 @@ Report.Panel = class {
     this.bars.forEach((bar, index) => {
       const value = explained.sums[state.frame * this.bars.length + index];
       Report.signedBar(bar.fill, value, explained.axis);
-      bar.value.textContent = Report.number(value, 2, true);
+      bar.value.textContent = Report.number(value, Report.digits(explained.axis), true);
       bar.element.classList.toggle("faded", Boolean(isolated) && isolated !== index + 1);
       bar.element.setAttribute("aria-pressed", this.isIsolated(index));
     });

@@ -91,6 +91,7 @@ Report.WhatIf = class {
     const before = view.values[state.frame];
     const after = view.removedValues[row];
     const width = agent.features.length + 1;
+    const digits = Report.digits(value.axis);
     const differences = Array.from({ length: width },
       (_, k) => view.removedSums[row * width + k] - value.sums[state.frame * width + k]);
     const axis = Math.max(...differences.map(Math.abs), 1e-9);
@@ -102,7 +103,7 @@ Report.WhatIf = class {
         make("span", { class: "swatch", style: "background:" + Report.css(Report.featureColour(k, width - 1)) },
           feature ? String(k + 1) : "r"),
         make("span", { class: "name" }, feature ? feature.short : "residual"),
-        make("span", { class: "track" }, fill), make("span", { class: "value" }, Report.number(difference, 2, true)));
+        make("span", { class: "track" }, fill), make("span", { class: "value" }, Report.number(difference, Report.digits(axis), true)));
     });
     const count = meta.effects.length;
     const rows = meta.effects.map((effect, index) => {
@@ -112,9 +113,9 @@ Report.WhatIf = class {
     });
     return make("section", { class: "changes", "data-agent": number },
       make("h4", {}, agent.name),
-      make("p", { class: "difference" }, "value " + Report.number(before) + " → " + Report.number(after) + " (",
-        make("strong", {}, Report.number(after - before, 2, true)), ")"),
-      make("div", { class: "features" }, make("h5", {}, "Change of attribution, adding up to the change of value"), ...bars),
+      make("p", { class: "difference" }, "value " + Report.number(before, digits) + " → " + Report.number(after, digits) + " (",
+        make("strong", {}, Report.number(after - before, digits, true)), ")"),
+      make("div", { class: "features" }, make("h5", {}, "Change of attribution; adds up to the change of value"), ...bars),
       make("table", { class: "policies" },
         make("thead", {}, make("tr", {}, ...["policy", "with", "without", "points"].map((word) => make("th", { scope: "col" }, word)))),
         make("tbody", {}, ...rows)));
