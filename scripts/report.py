@@ -12,7 +12,7 @@ import collect
 import score
 from agents.checkpoint import Agent, fingerprint
 from agents.computation import tune_process
-from common import CONSOLE, build, differences, main, named_agents, plain, run_folder, track, whole
+from common import CONSOLE, build, differences, main, named_agents, plain, run_folder, track
 from rollouts.bank import PLANS, BankError, FrameBank
 from rollouts.errors import InputError
 from scoring.attribution import Attribution, attribute

@@ -1,6 +1,7 @@
 """What a feature's card in the report's page says and shows."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,7 @@ def example_grid(activations: NDArray[np.floating[Any]]) -> Examples:
     layer's size allows, and its activation the largest in it.
     """
     frames, size = activations.shape[0], activations.shape[-1]
-    edges = np.linspace(0, size, GRID + 1)
-    spans = [slice(int(low), max(int(np.ceil(high)), int(low) + 1)) for low, high in zip(edges, edges[1:])]  # noqa: B905
+    spans = [slice(int(low), int(np.ceil(high))) for low, high in pairwise(np.linspace(0, size, GRID + 1))]
     blocks = np.array([[activations[:, r, c].max(axis=(1, 2)) for c in spans] for r in spans])
     grid, strength = np.full(GRID * GRID, -1), np.zeros(GRID * GRID)
     used = np.zeros(frames, dtype=int)

@@ -59,7 +59,7 @@ class Clip:
 def items(state: State, things: Sequence[Thing]) -> list[Item]:
     """The things of a frame as the page takes them out: trails with the nearest enemy, all lava together."""
     grouped: dict[tuple[str, object], list[Thing]] = {}
-    enemies = [thing.place for thing in things if thing.kind == "enemy"]
+    enemies = [int(thing.place) for thing in things if thing.kind == "enemy" and isinstance(thing.place, int)]
     for thing in things:
         if thing.kind in ("enemy", "trail"):
             grouped.setdefault(("enemy", _nearest(state, thing, enemies)), []).append(thing)
@@ -73,12 +73,11 @@ def items(state: State, things: Sequence[Thing]) -> list[Item]:
     ]
 
 
-def _nearest(state: State, thing: Thing, enemies: Sequence[object]) -> object:
-    """The place of the enemy nearest to a trail, an enemy's own place, or None without an enemy in the frame."""
-    if thing.kind == "enemy" or not enemies:
-        return thing.place if thing.kind == "enemy" else None
-    x, y = state.entities["x"], state.entities["y"]
-    return min(enemies, key=lambda place: (x[place] - x[thing.place]) ** 2 + (y[place] - y[thing.place]) ** 2)
+def _nearest(state: State, thing: Thing, enemies: Sequence[int]) -> int | None:
+    """The place of the enemy that is nearest to an enemy (itself) or a trail; None without an enemy in the frame."""
+    own = state.entities[thing.place]
+    x, y = state.entities["x"] - own["x"], state.entities["y"] - own["y"]
+    return min(enemies, key=lambda place: float(x[place] ** 2 + y[place] ** 2), default=None)
 
 
 def labelled(shown: Sequence[Item], on_surface: BoolArray) -> NDArray[np.uint8]:

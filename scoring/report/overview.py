@@ -1,4 +1,4 @@
-"""The static part of the report's page: numbers with intervals, training curves and settings, as the template wants them."""
+"""The static part of the report's page: numbers with intervals, training curves and settings."""
 
 import json
 import math
@@ -97,8 +97,8 @@ def sentence(name: str, summary: Mapping[str, Any]) -> str:
     if value is None:
         return f"{name}: {what}; this bank is too small for a headline."
     count = round(value * headline["features"])
-    classes = ", ".join(headline["classes"])
-    return f"{name}: {count} of {what} {'is' if count == 1 else 'are'} interpretable{f' ({classes})' if classes else ''}."
+    classes = f" ({', '.join(headline['classes'])})" if headline["classes"] else ""
+    return f"{name}: {count} of {what} {'is' if count == 1 else 'are'} interpretable{classes}."
 
 
 def details(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

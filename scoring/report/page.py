@@ -62,7 +62,9 @@ def check_folder(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def write_page(folder: Path, title: str, entries: Sequence[Entry], clips: Sequence[Clip], made: Mapping[str, Any]) -> None:
+def write_page(
+    folder: Path, title: str, entries: Sequence[Entry], clips: Sequence[Clip], made: Mapping[str, Any]
+) -> None:  # fmt: skip
     """Write the report into a folder that `check_folder` allowed; `made` says what it was made of.
 
     What an earlier report left there is removed first.
@@ -146,7 +148,10 @@ def feature(card: Mapping[str, Any]) -> dict[str, Any]:
     ]  # fmt: skip
     kept = {name: card[name] for name in ("row", "interpretable", "lifts", "top", "grid", "activation", "attribution")}
     return kept | {
-        "title": title, "short": short, "facts": facts, "shareText": f"{card['share']:.0%}",
+        "title": title,
+        "short": short,
+        "facts": facts,
+        "shareText": f"{card['share']:.0%}",
         "gridActivation": card["grid_activation"],
     }
 
@@ -182,10 +187,9 @@ def view_data(view: View) -> dict[str, Any]:
 
 
 def explained_data(explained: Explained) -> dict[str, Any]:
-    """Maps in 127 steps on either side of zero, scaled frame by frame: attribution is `maps` times `steps`."""
-    strongest = np.abs(explained.maps).max(axis=(1, 2, 3))
-    steps = np.maximum(strongest, 1e-12) / 127
-    quantised = np.round(explained.maps / steps[:, None, None, None]).astype(np.int8)
+    """Maps in 127 steps on either side of zero; attribution is `maps` times `steps` of the frame and feature."""
+    steps = np.maximum(np.abs(explained.maps).max(axis=(2, 3)), 1e-12) / 127
+    quantised = np.round(explained.maps / steps[:, :, None, None]).astype(np.int8)
     return {
         "maps": quantised, "steps": steps.astype(np.float32), "sums": explained.sums.astype(np.float32),
         "scale": explained.scale, "axis": explained.axis,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,10 +75,11 @@ def explained(basis: FeatureSet, shown: Sequence[int], attribution: Attribution)
     rest = attribution.maps.sum(axis=1) - features.sum(axis=1)
     maps = np.concatenate([features, rest[:, None]], axis=1)
     sums = maps.sum(axis=(2, 3), dtype=np.float64)
-    return Explained(maps, sums, _scale(np.abs(features).sum(axis=1).max(axis=(1, 2))), _scale(np.abs(sums).max(axis=1)))
+    strongest = np.abs(features).sum(axis=1).max(axis=(1, 2))
+    return Explained(maps, sums, _scale(strongest), _scale(np.abs(sums).max(axis=1)))
 
 
-def _scale(strongest: NDArray[np.floating]) -> float:
+def _scale(strongest: NDArray[np.floating[Any]]) -> float:
     return max(float(np.quantile(strongest, SATURATED)), float(strongest.max()) / 5, 1e-12)
 
 

@@ -129,7 +129,7 @@ function ownScale(frames, index, { size, features }, explained) {
   const strongest = frames.map((frame) => {
     const start = (frame * (features + 1) + index) * area;
     return explained.maps.subarray(start, start + area).reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-      * explained.steps[frame];
+      * explained.steps[frame * (features + 1) + index];
   });
   return strongest.sort((a, b) => a - b)[Math.floor(strongest.length / 2)] || 1e-12;
 }

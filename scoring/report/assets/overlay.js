@@ -27,7 +27,6 @@ Report.blend = function (rgb, explained, frame, geometry, options) {
   const pixels = new Uint8ClampedArray(64 * 64 * 4);
   const { size, cells, features } = geometry;
   const area = size * size;
-  const step = explained.steps[frame];
   const base = frame * (features + 1) * area;
   const chosen = Report.counted(features, options.isolated, options.residual);
   for (let y = 0; y < 64; y++) {
@@ -51,7 +50,8 @@ Report.blend = function (rgb, explained, frame, geometry, options) {
       const mixed = [0, 0, 0];
       if (cells[y] >= 0 && cells[x] >= 0) {
         for (const k of chosen) {
-          const value = explained.maps[base + k * area + cells[y] * size + cells[x]] * step;
+          const value = explained.maps[base + k * area + cells[y] * size + cells[x]]
+            * explained.steps[frame * (features + 1) + k];
           const counts = options.shown === "both" || (value > 0) === (options.shown === "positive");
           if (!counts) {
             continue;

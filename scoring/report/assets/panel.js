@@ -172,7 +172,8 @@ Report.Panel = class {
     const count = this.agent.features.length;
     const found = this.agent.features.map((feature, k) => ({
       name: String(k + 1) + " " + feature.short,
-      value: this.explained.maps[((frame * (count + 1) + k) * size + row) * size + column] * this.explained.steps[frame],
+      value: this.explained.maps[((frame * (count + 1) + k) * size + row) * size + column]
+        * this.explained.steps[frame * (count + 1) + k],
     }));
     found.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
     const strongest = found.slice(0, 2).filter((each) => Math.abs(each.value) >= 0.005);
