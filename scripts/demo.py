@@ -10,8 +10,8 @@ from omegaconf import DictConfig
 import collect
 from agents.computation import tune_process
 from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
-from rollouts.bank import SPREAD, TRAJECTORY, load, save
 from report import write_report
+from rollouts.bank import SPREAD, TRAJECTORY, load, save
 from score import evidence_for, explain_with_progress, write
 from scoring.pipeline import Score, ScoreConfig, score_subject
 from scoring.report.table import comparison
