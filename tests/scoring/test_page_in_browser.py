@@ -359,6 +359,10 @@ def test_the_address_holds_what_is_looked_at(visit: Open) -> None:
         before = state(page)[name]
         page.keyboard.press(key)
         assert state(page)[name] == 1 - before
+    page.locator("#switch-masks").focus()
+    page.keyboard.press("Space")  # what has the focus keeps its own keys
+    assert (state(page)["masks"], page.evaluate("Report.playing")) == (0, None)
+    page.keyboard.press("Space")
     page.keyboard.press("c")
     page.keyboard.press("ArrowRight")
     assert settled(page) == "frame=13&agent=1&feature=2&target=right&overlay=0"

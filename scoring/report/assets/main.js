@@ -125,7 +125,9 @@ async function share() {
 }
 
 function key(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") {
+  const { tagName, type } = event.target;
+  const presses = ["BUTTON", "SUMMARY"].includes(tagName) || type === "checkbox"; /* what the space bar presses itself */
+  if (event.ctrlKey || event.metaKey || event.altKey || tagName === "SELECT" || (event.key === " " && presses)) {
     return;
   }
   const { state, meta } = Report;
@@ -144,9 +146,6 @@ function key(event) {
   if (event.key >= "0" && event.key <= "9" && digit <= meta.agents[state.agent].features.length) {
     Report.set({ feature: digit === state.feature ? 0 : digit });
   } else if (actions[event.key]) {
-    if (event.key === " " && event.target.tagName === "BUTTON") {
-      return;
-    }
     actions[event.key]();
   } else {
     return;
