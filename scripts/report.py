@@ -27,9 +27,11 @@ Named = tuple[str, Agent]
 
 
 def settings(config: Mapping[str, Any]) -> ScoreConfig:
-    """The scoring settings that a configuration means; features are `nmf` or `channels`."""
+    """The scoring settings that a configuration means; raises `InputError` for what a report cannot show."""
     given = {field.name: config[field.name] for field in fields(ScoreConfig) if field.name in config}
     chosen: ScoreConfig = build(ScoreConfig, given, "")
+    if str(config["bank"]) == "trajectory":
+        raise InputError("bank is 'trajectory'; a report is scored on spread or on a bank's file.")
     if chosen.features == "rotated":
         raise InputError("features is 'rotated'; a report shows nmf or channels.")
     return chosen
@@ -63,7 +65,9 @@ def shared(config: Mapping[str, Any]) -> dict[str, Any]:
 def folder(config: Mapping[str, Any]) -> str:
     """`output` where it is given; else the agents, the layer, the features, the bank, and what is not the default."""
     if config["output"] is not None:
-        return str(Path(str(config["output"])).absolute())
+        output = Path(str(config["output"]))
+        check_folder(output)
+        return str(output.absolute())
     agents, chosen = read_agents(config), settings(config)
     names = "+".join(name for name, _ in agents)
     layer, _ = check(agents[0][1], chosen)
@@ -141,8 +145,6 @@ def task(config: DictConfig) -> None:
     named = targets(values, agents)
     for _, agent in agents:
         check(agent, chosen)
-    if str(values["bank"]) == "trajectory":
-        raise InputError("bank is 'trajectory'; a report is scored on spread or on a bank's file.")
     made = {
         "agents": {name: fingerprint(agent) for name, agent in agents},
         "settings": {name: value for name, value in values.items() if name not in ("output", "threads")},

@@ -9,6 +9,7 @@ import yaml
 import report
 from agents.checkpoint import save_agent, untrained_agent
 from rollouts.coinrun import EnvOptions
+from rollouts.errors import InputError
 from scoring.report.page import FORMAT, SCRIPTS
 from test_commands import ROOT, refused, run
 
@@ -75,20 +76,27 @@ def test_a_report_of_two_agents_and_a_film_of_its_trajectory(agent: Path, tmp_pa
 
 
 def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) -> None:
+    config = yaml.safe_load((ROOT / "conf/report.yaml").read_text()) | {"agent": str(agent)}
+    with pytest.raises(InputError, match="agent and compare are the same, small<b>-"):
+        report.read_agents(config | {"compare": str(agent)})
+    with pytest.raises(InputError, match="agent or compare is a list"):
+        report.read_agents(config | {"agent": ["a", "b"]})
+    with pytest.raises(InputError, match="There is no checkpoint at runs"):
+        report.read_agents(config | {"agent": "runs/score/somebody"})
+    with pytest.raises(InputError, match="features is 'rotated'; a report shows nmf or channels"):
+        report.settings(config | {"features": "rotated"})
+    with pytest.raises(InputError, match="bank is 'trajectory'; a report is scored on spread"):
+        report.settings(config | {"bank": "trajectory"})
+    with pytest.raises(InputError, match="targets has 'sideways'"):
+        report.targets(config | {"targets": ["sideways"]}, report.read_agents(config))
+    with pytest.raises(InputError, match="its layers are 1a, 2a, 2b, 3a"):
+        report.folder(config | {"layer": "5a"})
     where = f"agent='{agent}'"
-    assert "There is no checkpoint at runs" in refused("report", "agent=runs", cwd=tmp_path)
-    assert "targets has 'sideways'" in refused("report", where, "targets=[sideways]", cwd=tmp_path)
-    assert "agent and compare are the same" in refused("report", where, f"compare='{agent}'", cwd=tmp_path)
-    assert "agent or compare is a list" in refused("report", "agent=[a,b]", cwd=tmp_path)
-    assert "features is 'rotated'; a report shows" in refused("report", where, "features=rotated", cwd=tmp_path)
-    assert "bank is 'trajectory'; a report is scored" in refused("report", where, "bank=trajectory", cwd=tmp_path)
     assert "There is no bank at missing.zip" in refused("report", where, "bank=missing.zip", cwd=tmp_path)
-    assert "its layers are 1a, 2a, 2b, 3a" in refused("report", where, "layer=5a", cwd=tmp_path)
     (tmp_path / "file").write_text("a file")
     assert "file is a file; the report needs a folder" in refused("report", where, "output=file", cwd=tmp_path)
     assert "ends in neither .mp4 nor .gif" in refused("video", where, "output=film.avi", cwd=tmp_path)
     assert "first is 9 and last is 3" in refused("video", where, "output=a.gif", "first=9", "last=3", cwd=tmp_path)
-    assert "rate is 0" in refused("video", where, "output=a.gif", "rate=0", cwd=tmp_path)
 
 
 def test_a_folder_is_a_function_of_the_settings(agent: Path, tmp_path: Path) -> None:
