@@ -27,6 +27,7 @@ from scoring.report.views import EFFECTS, Explained, View, surprising
 FORMAT = "coinrun-report-1"
 MARKER = "report.json"
 """Says that a folder is a report, and of what; written before anything else, and as finished at the end."""
+FINE = 16
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = ("data.js", "state.js", "overlay.js", "outlines.js", "panel.js", "timeline.js", "whatif.js", "cards.js",
            "main.js")  # fmt: skip
@@ -187,8 +188,12 @@ def view_data(view: View) -> dict[str, Any]:
 
 
 def explained_data(explained: Explained) -> dict[str, Any]:
-    """Maps in 127 steps on either side of zero; attribution is `maps` times `steps` of the frame and feature."""
-    steps = np.maximum(np.abs(explained.maps).max(axis=(2, 3)), 1e-12) / 127
+    """Maps in 127 steps on either side of zero; attribution is `maps` times `steps` of the frame and feature.
+
+    In 31 steps where there are more than `FINE` x `FINE` cells, so that the folder stays small.
+    """
+    levels = 127 if explained.maps.shape[-1] <= FINE else 31
+    steps = np.maximum(np.abs(explained.maps).max(axis=(2, 3)), 1e-12) / levels
     quantised = np.round(explained.maps / steps[:, :, None, None]).astype(np.int8)
     return {
         "maps": quantised, "steps": steps.astype(np.float32), "sums": explained.sums.astype(np.float32),

@@ -28,7 +28,7 @@ from scoring.report.clips import SURFACE_BIT, examples, items, trajectory
 from scoring.report.film import SCALE, STRIP, pictures, write
 from scoring.report.overview import HEIGHT, WIDTH, cell, curves, rows, sentence
 from scoring.report.page import FORMAT, check_folder, clip_data, explained_data, plain
-from scoring.report.views import EFFECTS, act, advantage, explained, surprising, target_of, view
+from scoring.report.views import EFFECTS, Explained, act, advantage, explained, surprising, target_of, view
 from scoring.subject import explain
 
 
@@ -156,6 +156,9 @@ def test_features_and_residual_add_up_to_the_target(agent: Agent, bank: FrameBan
     error = np.abs(data["maps"] * data["steps"][:, :, None, None] - found.maps).max(axis=(2, 3))
     assert (error <= data["steps"] * 0.5001).all()
     assert (np.abs(data["maps"][:, 3]).max(axis=(1, 2)) == 127).all()
+    large = explained_data(Explained(np.repeat(found.maps, 2, axis=3), found.sums, 1.0, 1.0))
+    assert np.abs(large["maps"]).max() == 31
+    assert large["steps"] == pytest.approx(np.abs(found.maps).max(axis=(2, 3)) / 31)
 
 
 def test_a_view_measures_the_frames_without_an_item(agent: Agent, played: FrameBank) -> None:

@@ -50,7 +50,11 @@ async function array(packed) {
   if (typeof DecompressionStream === "undefined") {
     throw new Error("This browser cannot unpack the report's data (it has no DecompressionStream).");
   }
-  const bytes = Uint8Array.from(atob(packed.gzip), (character) => character.charCodeAt(0));
+  const text = atob(packed.gzip);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) {
+    bytes[at] = text.charCodeAt(at);
+  }
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new KINDS[packed.type](await new Response(stream).arrayBuffer());
 }
