@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ EFFECTS: Mapping[str, tuple[int, ...]] = {
 }  # fmt: skip
 """What procgen's actions do in CoinRun; up jumps."""
 SATURATED = 0.9
-"""Share of frames whose strongest cell, or bar, stays within the scale (Hilton et al. 2020, the interface's bars)."""
+"""Share of frames whose bars end within the axis, unless one is five times as long (Hilton et al. 2020, interface)."""
 
 
 def target_of(agent: Agent, effect: str) -> str:
@@ -43,7 +42,8 @@ def target_of(agent: Agent, effect: str) -> str:
 class Explained:
     """Attribution of N frames to K features and what they leave over: `maps` (N, K + 1, H, W), in units of the target.
 
-    `sums` (N, K + 1) are over cells. Opacity in the overlay is full at `scale`, bars end at `axis`.
+    `sums` (N, K + 1) are over cells. Opacity in the overlay is full at `scale`, which the strongest cell of half of the
+    frames reaches; bars end at `axis`.
     """
 
     maps: Maps
@@ -76,11 +76,11 @@ def explained(basis: FeatureSet, shown: Sequence[int], attribution: Attribution)
     maps = np.concatenate([features, rest[:, None]], axis=1)
     sums = maps.sum(axis=(2, 3), dtype=np.float64)
     strongest = np.abs(features).sum(axis=1).max(axis=(1, 2))
-    return Explained(maps, sums, _scale(strongest), _scale(np.abs(sums).max(axis=1)))
+    return Explained(maps, sums, max(float(np.median(strongest)), 1e-12), _axis(np.abs(sums).max(axis=1)))
 
 
-def _scale(strongest: NDArray[np.floating[Any]]) -> float:
-    return max(float(np.quantile(strongest, SATURATED)), float(strongest.max()) / 5, 1e-12)
+def _axis(longest: FloatArray) -> float:
+    return max(float(np.quantile(longest, SATURATED)), float(longest.max()) / 5, 1e-12)
 
 
 @torch.no_grad()
