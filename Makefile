@@ -7,7 +7,7 @@ BIN := .venv/bin
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-demo: $(BIN)/.installed ## score the trained agent of zoo/ and an untrained one, side by side
+demo: $(BIN)/.installed ## score the trained agent of zoo/ and an untrained one, and write their page
 	$(BIN)/python scripts/demo.py
 
 edit: $(BIN)/.installed ## edit each feature out of the trained agent of zoo/, and count what it then fails of

@@ -124,6 +124,7 @@ class Score:
     """The result: `summary` as JSON can hold it, the features' scores, and their normalised maps (N, K, H, W).
 
     The maps are on the cells of the layer, whose place in the frame is `geometry`, or on pixels (64, 64) if projected.
+    `basis` makes the same features of attributions to other frames.
     """
 
     summary: dict[str, Any]
@@ -131,6 +132,7 @@ class Score:
     eligible: BoolArray
     maps: Maps
     geometry: LayerGeometry
+    basis: FeatureSet
 
 
 def attributed_frames(bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> int:
@@ -229,7 +231,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
         "versions": {name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
     }  # fmt: skip
-    return Score(summary, scores, subject.eligible, measured.maps, geometry)
+    return Score(summary, scores, subject.eligible, measured.maps, geometry, basis)
 
 
 def _other_dilations(config: ScoreConfig) -> list[int]:

@@ -1,4 +1,4 @@
-"""Score a trained agent and an untrained network of the same shape on the same 512 frames, side by side."""
+"""Score a trained agent and an untrained network on the same 512 frames, and write the page that shows both."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,26 +8,18 @@ from typing import Any
 from omegaconf import DictConfig
 
 import collect
-from agents.checkpoint import Agent
 from agents.computation import tune_process
 from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
-from rollouts.bank import SPREAD, FrameBank, load, save
-from score import evidence_for, write
-from scoring.evidence import Evidence
+from report import write_report
+from rollouts.bank import SPREAD, TRAJECTORY, load, save
+from score import evidence_for, explain_with_progress, write
 from scoring.pipeline import Score, ScoreConfig, score_subject
 from scoring.report.table import comparison
-from scoring.subject import Subject, explain, frames_to_explain
 
 
 def folder(config: Mapping[str, Any]) -> str:
     """The trained agent's name."""
     return f"{named_agents(config['agent'])[0][0]}-s{whole(config['seed'], 'seed')}"
-
-
-def explain_with_progress(name: str, agent: Agent, bank: FrameBank, evidence: Evidence) -> Subject:
-    """Attributions at the default layer, made once for all features, with a progress bar."""
-    with track(f"Attributing {name}", frames_to_explain(bank, evidence, pool=True)) as update:
-        return explain(agent.network, agent.network.default_layer, bank, evidence, progress=update)
 
 
 def task(config: DictConfig) -> None:
@@ -48,7 +40,10 @@ def task(config: DictConfig) -> None:
             )
         bank = load(bank_path, SPREAD.frames)
         evidence = evidence_for(bank)
-        subjects = {name: explain_with_progress(name, agent, bank, evidence) for name, agent in (trained, untrained)}
+        subjects = {
+            name: explain_with_progress(name, agent, bank, evidence, ScoreConfig())
+            for name, agent in (trained, untrained)
+        }
         found: dict[str, dict[str, Score]] = {"nmf": {}, "channels": {}}
         with track("Scoring", len(found) * len(subjects)) as update:
             for number, (features, (name, agent)) in enumerate(product(found, (trained, untrained)), start=1):
@@ -62,6 +57,12 @@ def task(config: DictConfig) -> None:
             for name, score in scores.items():
                 for path in write(run / f"{name}-{features}", name, score, bank):
                     CONSOLE.print(f"  {path}")
+        plan = replace(TRAJECTORY, pool_frames=0)
+        played = collect.play([trained], plan, "unseen", seed, whole(values["threads"], "threads"))
+        page = write_report(
+            run / "report", (trained, untrained), subjects, found["nmf"], played, ("value",), {"demo": seed}
+        )
+        CONSOLE.print(f"\nOpen this page to see what the numbers mean: {page}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from scoring.evidence import Evidence, gather
 from scoring.pipeline import VERSION, Score, ScoreConfig, attributed_frames, check, score
 from scoring.report.figures import features_figure
 from scoring.report.table import comparison, features_table, save_parquet
+from scoring.subject import Subject, explain, frames_to_explain
 
 
 def settings(config: Mapping[str, Any]) -> ScoreConfig:
@@ -45,11 +46,12 @@ def folder(config: Mapping[str, Any]) -> str:
         played = collect.folder(config).removeprefix(name + "-")
         named.append("seed")
     else:
-        played = _bank_name(Path(bank))
+        played = bank_name(Path(bank))
     return f"{name}-{layer}-{chosen.features}-{chosen.projection}-{played}" + differences(chosen, skip=tuple(named))
 
 
-def _bank_name(path: Path) -> str:
+def bank_name(path: Path) -> str:
+    """What a bank's file is called in a run's name."""
     return path.parent.name if path.name == collect.FILE else path.stem
 
 
@@ -66,6 +68,17 @@ def evidence_for(bank: FrameBank) -> Evidence:
     """Masks and changed frames, with a progress bar."""
     with track("Masking", len(bank)) as update:
         return gather(bank, progress=update)
+
+
+def explain_with_progress(
+    name: str, agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig
+) -> Subject:  # fmt: skip
+    """Attributions at the layer that `config` means, for any features, with a progress bar."""
+    layer, _ = check(agent, config)
+    with track(f"Attributing {name}", frames_to_explain(bank, evidence, pool=True)) as update:
+        return explain(
+            agent.network, layer, bank, evidence, config.target, config.attribution, config.steps, progress=update
+        )
 
 
 def score_with_progress(name: str, agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> Score:

@@ -25,3 +25,10 @@ def bank() -> FrameBank:
 @pytest.fixture(scope="session")
 def evidence(bank: FrameBank) -> Evidence:
     return gather(bank)
+
+
+@pytest.fixture(scope="session")
+def consecutive() -> FrameBank:
+    """Several episodes of one environment, step by step."""
+    plan = BankPlan("trajectory", 1, 80, 1, consecutive=False, pool_frames=0)
+    return collect([("runner", to_the_right)], EnvOptions().unseen(), plan, seed=8)

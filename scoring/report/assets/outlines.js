@@ -1,0 +1,98 @@
+"use strict";
+/* The exact masks as outlines with the class's name, on a canvas of 512 x 512 above the frame. */
+
+Report.CLASSES = {
+  coin: ["#ffe14d", []], saw: ["#ff6b5e", []], enemy: ["#ff9ff3", []], crate: ["#ffb86b", []], lava: ["#ff8c1a", [6, 3]],
+  wall: ["#9fd3e6", [2, 4]], agent: ["#7dffb0", []], velocity: ["#d0d0d0", [2, 4]], surface: ["#ffffff", [2, 3]],
+};
+const UNIT = 8;
+
+/* Edges of the pixels for which `inside(index)` holds, as pairs of corners in canvas units. */
+function edges(inside) {
+  const found = [];
+  for (let y = 0; y < 64; y++) {
+    for (let x = 0; x < 64; x++) {
+      if (!inside(y * 64 + x)) {
+        continue;
+      }
+      if (y === 0 || !inside((y - 1) * 64 + x)) found.push([x, y, x + 1, y]);
+      if (y === 63 || !inside((y + 1) * 64 + x)) found.push([x, y + 1, x + 1, y + 1]);
+      if (x === 0 || !inside(y * 64 + x - 1)) found.push([x, y, x, y + 1]);
+      if (x === 63 || !inside(y * 64 + x + 1)) found.push([x + 1, y, x + 1, y + 1]);
+    }
+  }
+  return found;
+}
+
+function stroke(context, lines, colour, dash, width) {
+  context.setLineDash(dash);
+  for (const [style, thick] of [["rgba(0,0,0,0.55)", width + 2], [colour, width]]) {
+    context.strokeStyle = style;
+    context.lineWidth = thick;
+    context.beginPath();
+    for (const [x0, y0, x1, y1] of lines) {
+      context.moveTo(x0 * UNIT, y0 * UNIT);
+      context.lineTo(x1 * UNIT, y1 * UNIT);
+    }
+    context.stroke();
+  }
+}
+
+function caption(context, text, x, y, colour, taken) {
+  context.setLineDash([]);
+  context.font = "600 17px system-ui, sans-serif";
+  const width = context.measureText(text).width + 8;
+  const left = Math.min(Math.max(x, 0), 512 - width);
+  let top = Math.min(Math.max(y - 21, 0), 490);
+  while (taken.some((box) => Math.abs(box.top - top) < 21 && left < box.left + box.width && box.left < left + width)) {
+    top += 21;
+    if (top > 490) {
+      return;
+    }
+  }
+  taken.push({ left, top, width });
+  context.fillStyle = "rgba(0,0,0,0.72)";
+  context.fillRect(left, top, width, 21);
+  context.fillStyle = colour;
+  context.fillText(text, left + 4, top + 16);
+}
+
+/* Outline every item of a frame; `chosen` (from 1) is drawn thicker. Names stand once for each class. */
+Report.outline = function (canvas, labels, frame, kinds, chosen) {
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, 512, 512);
+  const label = (at) => labels[frame * 4096 + at];
+  const taken = [];
+  const named = new Set();
+  if (kinds.includes("wall")) {
+    stroke(context, edges((at) => label(at) >= 128), ...Report.CLASSES.surface, 1);
+  }
+  const order = kinds.map((kind, index) => index).sort((a, b) => rank(kinds[a]) - rank(kinds[b]));
+  for (const index of order) {
+    const lines = edges((at) => (label(at) & 127) === index + 1);
+    if (lines.length) {
+      const [colour, dash] = Report.CLASSES[kinds[index]];
+      stroke(context, lines, colour, dash, index + 1 === chosen ? 5 : 2);
+    }
+  }
+  for (const index of order.reverse()) {
+    const kind = kinds[index];
+    const lines = edges((at) => (label(at) & 127) === index + 1);
+    if (lines.length && !named.has(kind)) {
+      named.add(kind);
+      const [x, y] = lines[0];
+      const inner = kind === "wall" || kind === "velocity";
+      caption(context, kind, x * UNIT, y * UNIT + (inner ? 21 : 0), Report.CLASSES[kind][0], taken);
+    }
+  }
+  if (kinds.includes("wall") && !named.has("surface")) {
+    const first = edges((at) => label(at) >= 128)[0];
+    if (first) {
+      caption(context, "surface", first[0] * UNIT + 60, first[1] * UNIT + 21, Report.CLASSES.surface[0], taken);
+    }
+  }
+};
+
+function rank(kind) {
+  return ["wall", "velocity", "agent", "lava", "crate", "enemy", "saw", "coin"].indexOf(kind);
+}

@@ -1,0 +1,141 @@
+"""What an agent makes of a clip: value, policy and advantage of each frame, and attribution to the features shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.checkpoint import Agent
+from agents.ppo import PPOConfig, Rollout, advantages
+from rollouts.errors import InputError
+from scoring.attribution import BATCH, Attribution, Maps
+from scoring.features import FeatureSet
+from scoring.report.clips import Clip
+
+FloatArray = NDArray[np.float64]
+
+EFFECTS: Mapping[str, tuple[int, ...]] = {
+    "left": (1,), "left-up": (2,), "left-down": (0,), "up": (5,), "nothing": (4, 9, 10, 11, 12, 13, 14), "down": (3,),
+    "right": (7,), "right-up": (8,), "right-down": (6,),
+}  # fmt: skip
+"""What procgen's actions do in CoinRun; up jumps."""
+SATURATED = 0.9
+"""Share of frames whose bars end within the axis, unless one is five times as long (Hilton et al. 2020, interface)."""
+
+
+def target_of(agent: Agent, effect: str) -> str:
+    """The attribution's target for `value` or the logits of an effect; raises `InputError` for one there is not."""
+    if effect == "value":
+        return "value"
+    if effect not in EFFECTS:
+        raise InputError(f"targets has '{effect}'; it can have value, {', '.join(EFFECTS)}.")
+    logits = [str(logit) for logit, action in enumerate(agent.actions) if action in EFFECTS[effect]]
+    if not logits:
+        raise InputError(f"targets has '{effect}', which the agent has no action for.")
+    return "logits:" + ",".join(logits)
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Attribution of N frames to K features and what they leave over: `maps` (N, K + 1, H, W), in units of the target.
+
+    `sums` (N, K + 1) are over cells. Opacity in the overlay is full at `scale`, which the strongest cell of half of the
+    frames reaches; bars end at `axis`.
+    """
+
+    maps: Maps
+    sums: FloatArray
+    scale: float
+    axis: float
+
+
+@dataclass(frozen=True)
+class View:
+    """An agent's `values` (N,), `policy` (N, effects) and `advantage` (N,), nan where there is none, in a clip.
+
+    `targets` holds attributions by name; `removed_values` (M,), `removed_policy` (M, effects) and `removed_sums`
+    (M, K + 1), of the value, are of the clip's frames without an item.
+    """
+
+    values: FloatArray
+    policy: FloatArray
+    advantage: FloatArray
+    targets: dict[str, Explained]
+    removed_values: FloatArray
+    removed_policy: FloatArray
+    removed_sums: FloatArray
+
+
+def explained(basis: FeatureSet, shown: Sequence[int], attribution: Attribution) -> Explained:
+    """The features `shown` of a basis, and the rest of the channels' attribution."""
+    features = basis.transform(attribution)[:, list(shown)]
+    rest = attribution.maps.sum(axis=1) - features.sum(axis=1)
+    maps = np.concatenate([features, rest[:, None]], axis=1)
+    sums = maps.sum(axis=(2, 3), dtype=np.float64)
+    strongest = np.abs(features).sum(axis=1).max(axis=(1, 2))
+    return Explained(maps, sums, max(float(np.median(strongest)), 1e-12), _axis(np.abs(sums).max(axis=1)))
+
+
+def _axis(longest: FloatArray) -> float:
+    return max(float(np.quantile(longest, SATURATED)), float(longest.max()) / 5, 1e-12)
+
+
+@torch.no_grad()
+def act(agent: Agent, frames: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
+    """Values (N,) and the probability (N, effects) of each effect, for frames (N, 64, 64, 3)."""
+    values, chances = [np.empty(0)], [np.empty((0, len(agent.actions)))]
+    for start in range(0, len(frames), BATCH):
+        logits, value = agent.network(torch.from_numpy(frames[start : start + BATCH]))
+        values.append(value.numpy().astype(np.float64))
+        chances.append(logits.double().softmax(dim=-1).numpy())
+    policy = np.concatenate(chances)
+    does = np.array([np.isin(agent.actions, actions) for actions in EFFECTS.values()], dtype=np.float64)
+    return np.concatenate(values), policy @ does.T
+
+
+def advantage(values: FloatArray, rewards: NDArray[np.float32], episode: NDArray[np.int64]) -> FloatArray:
+    """Generalised advantage (N,) of consecutive frames, as in training; nan for the last, whose future is not known."""
+    first = np.concatenate([[True], episode[1:] != episode[:-1]])
+
+    def column(array: NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array[:-1]))[:, None]
+
+    none = torch.empty(0)
+    rollout = Rollout(
+        none, none, none, column(values), column(rewards), column(first), torch.tensor(values[-1:]),
+        torch.tensor(first[-1:]),
+    )  # fmt: skip
+    found = advantages(rollout, PPOConfig.gamma, PPOConfig.gae_lambda)[:, 0].numpy()
+    return np.append(found, np.nan)
+
+
+def view(
+    agent: Agent, clip: Clip, targets: Mapping[str, Attribution], removed: Sequence[Attribution], basis: FeatureSet,
+    shown: Sequence[int],
+) -> View:  # fmt: skip
+    """Put together what is shown of an agent; `removed` are value attributions of the clip's changed frames, in order.
+
+    Features of one basis are `shown`, by their rows.
+    """
+    values, policy = act(agent, clip.frames)
+    removed_values, removed_policy = act(agent, clip.removed)
+    sums = [explained(basis, shown, attribution).sums for attribution in removed if len(attribution.outputs)]
+    return View(
+        values, policy,
+        advantage(values, clip.rewards, clip.episode) if clip.consecutive else np.full(len(clip), np.nan),
+        {name: explained(basis, shown, attribution) for name, attribution in targets.items()},
+        removed_values, removed_policy, np.concatenate([np.empty((0, len(shown) + 1)), *sums]),
+    )  # fmt: skip
+
+
+def surprising(advantage: FloatArray, count: int = 6, apart: int = 10) -> tuple[list[int], list[int]]:
+    """Frames with the lowest and with the highest advantage, at least `apart` steps from one another."""
+    found: tuple[list[int], list[int]] = ([], [])
+    for frames, order in zip(found, (np.argsort(advantage), np.argsort(-advantage)), strict=True):
+        for i in order[: np.count_nonzero(~np.isnan(advantage))]:
+            if len(frames) < count and all(abs(int(i) - other) >= apart for other in frames):
+                frames.append(int(i))
+    return found
