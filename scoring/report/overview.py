@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.checkpoint import Agent
-from scoring.report.table import interval
+from scoring.report.table import classes_found, interval
 
 WIDTH, HEIGHT = 560, 190
 """Size of the training curves' picture in pixels."""
@@ -96,9 +96,9 @@ def sentence(name: str, summary: Mapping[str, Any]) -> str:
     what = f"{headline['features']} {settings['features']} features of layer {summary['layer']['name']}"
     if value is None:
         return f"{name}: {what}; this bank is too small for a headline."
-    count = round(value * headline["features"])
-    classes = f" ({', '.join(headline['classes'])})" if headline["classes"] else ""
-    return f"{name}: {count} of {what} {'is' if count == 1 else 'are'} interpretable{classes}."
+    count = f"{value * headline['features']:.1f}".removesuffix(".0")
+    classes = f" ({classes_found(headline['classes'])})" if headline["classes"] else ""
+    return f"{name}: {count} of {what} {'is' if count == '1' else 'are'} interpretable{classes}."
 
 
 def details(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
