@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo edit test test-slow lint clean
+.PHONY: help demo edit reproduce test test-slow lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -12,6 +12,9 @@ demo: $(BIN)/.installed ## score the trained agent of zoo/ and an untrained one,
 
 edit: $(BIN)/.installed ## edit each feature out of the trained agent of zoo/, and count what it then fails of
 	$(BIN)/python scripts/edit.py agent=zoo/compact-hard-all.safetensors features=nmf feature=all episodes=500
+
+reproduce: $(BIN)/.installed ## score every agent of the ladder, and write results/RESULTS.md with its pictures
+	$(BIN)/python scripts/reproduce.py agents=zoo/ladder output=results
 
 test: $(BIN)/.installed ## the tests, a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2

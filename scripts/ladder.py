@@ -4,6 +4,7 @@ python scripts/ladder.py tier=compact
 python scripts/ladder.py tier=compact check=true
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from agents.training import TrainConfig
 from common import CONSOLE, InUse, build, cores, locked, main, plain, track, whole
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
+from rollouts.files import write_atomically
 from train import carry_out, finished, print_evaluation, steps_so_far
 
 APART = 100_000
@@ -86,12 +88,20 @@ def task(config: DictConfig) -> None:
             )
         return
     busy = []
-    for rung in missing:
+    began, trained = time.monotonic(), 0
+    for number, rung in enumerate(missing, start=1):
         try:
             with locked(rung.run):
+                before = steps_so_far(rung.run)
                 climb(rung, episodes)
+                trained += rung.config.total_steps - before
+                write_catalogue(rung.shipped.parent)
         except InUse:
             busy.append(rung.name)
+        left = sum(other.config.total_steps - steps_so_far(other.run) for other in missing[number:])
+        if trained and left:
+            hours = left * (time.monotonic() - began) / trained / 3600
+            CONSOLE.print(f"{len(missing) - number} rungs to go, {left:,} steps: about {hours:.1f} hours")
     CONSOLE.print(status(listed))
     if busy:
         CONSOLE.print(f"Trained by other processes: {', '.join(busy)}.")
@@ -117,6 +127,25 @@ def measure(agent: Agent, rung: Rung, episodes: int) -> None:
         with track(f"{rung.name} on {name} levels", episodes) as update:
             found = evaluate(agent, played, episodes, rung.config.seed + 1, rung.config.env_threads, update)
         agent.evaluation[name] = found.to_json()
+
+
+def write_catalogue(folder: Path) -> None:
+    """README.md of a folder of finished agents: a table of them."""
+    lines = ["# The ladder", "", "Agents of `python scripts/ladder.py`, weights in float16, evaluated as they are:",
+             "sampled actions, 95 % Wilson intervals, unseen levels from 2³⁰ on. Each file has its learning curve",
+             "(`curves.py agents=[…]` draws it).", "",
+             "| agent | levels | steps | training levels | unseen levels | episodes of each | command |",
+             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    for path in sorted(folder.glob("*.safetensors"), key=lambda path: (len(path.name), path.name)):
+        agent = load_agent(path)
+        first, last = agent.options.levels
+        shares = [_completed(agent.evaluation.get(name)) for name in ("training", "unseen")]
+        episodes = agent.evaluation.get("unseen", {}).get("episodes", 0)
+        lines.append(
+            f"| {path.stem} | {first:,} to {last - 1:,} | {agent.steps:,} | {' | '.join(shares)} | {episodes:,} "
+            f"| `{agent.training.get('command', '')}` |"
+        )
+    write_atomically(folder / "README.md", "\n".join(lines) + "\n")
 
 
 def status(listed: list[Rung]) -> Table:

@@ -18,7 +18,7 @@ import collect
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from agents.computation import tune_process
 from common import CONSOLE, cores, locked, main, plain, track, whole
-from rollouts.bank import SPREAD, FrameBank, load, save
+from rollouts.bank import BankPlan, FrameBank, load, save
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.evidence import Evidence, gather
@@ -29,17 +29,17 @@ from scoring.study.figures import FIGURES
 from scoring.study.text import results
 from scoring.subject import explain
 
-STEPS = 10
-"""Of integrated gradients, as Hilton et al. 2020 took; the completeness error stands in the table."""
-
 
 @dataclass(frozen=True)
 class Study:
-    """Where a study lies and how its banks are played."""
+    """Where a study lies, how its banks are played, and how its agents are scored."""
 
     output: Path
+    plan: BankPlan
     seed: int
     threads: int
+    steps: int
+    refits: int
 
     @property
     def table(self) -> Path:
@@ -80,20 +80,23 @@ def grouped(agents: Mapping[str, Agent]) -> dict[str, dict[str, Agent]]:
 def bank_of(study: Study, name: str, players: list[tuple[str, Agent]]) -> FrameBank:
     """The bank that the players share, played once and kept."""
     key = hashlib.sha256("".join(fingerprint(agent) for _, agent in players).encode()).hexdigest()[:12]
-    path = study.output / "banks" / f"{name}-{key}-s{study.seed}.zip"
+    path = study.output / "banks" / f"{name}-{key}-{study.plan.frames}+{study.plan.pool_frames}-s{study.seed}.zip"
     if path.exists():
-        return load(path, SPREAD.frames)
-    bank = collect.play(players, SPREAD, "unseen", study.seed, study.threads)
+        return load(path, study.plan.frames)
+    bank = collect.play(players, study.plan, "unseen", study.seed, study.threads)
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, bank)
     return bank
 
 
-def settings(agent: Agent, layer: str) -> list[ScoreConfig]:
+def settings(study: Study, agent: Agent, layer: str) -> list[ScoreConfig]:
     """How a layer is scored; factorisations are repeated, and channels rotated, at the layer of the headline only."""
-    if layer == agent.network.default_layer:
-        return [ScoreConfig(layer=layer, features=features, steps=STEPS) for features in ("nmf", "channels", "rotated")]
-    return [ScoreConfig(layer=layer, features=features, steps=STEPS, refits=0) for features in ("nmf", "channels")]
+    at_default = layer == agent.network.default_layer
+    refits = study.refits if at_default else 0
+    return [
+        ScoreConfig(layer=layer, features=features, steps=study.steps, refits=refits)
+        for features in ("nmf", "channels", *(["rotated"] if at_default else []))
+    ]
 
 
 def rows_of(
@@ -104,14 +107,14 @@ def rows_of(
     about = tables.about(name, agent) | {"bank": kind}
     for layer in agent.network.layers:
         path = study.output / "scores" / f"{name}-{kind}-{layer}.json"
-        wanted = settings(agent, layer)
+        wanted = settings(study, agent, layer)
         basis = {
             "version": VERSION, "weights_sha256": about["weights_sha256"], "bank_sha256": shown,
             "settings": [asdict(how) for how in wanted],
         }  # fmt: skip
         kept = json.loads(path.read_text()) if path.exists() else {}
         if kept.get("basis") != basis:
-            subject = explain(agent.network, layer, bank, evidence, steps=STEPS)
+            subject = explain(agent.network, layer, bank, evidence, steps=study.steps)
             scores = [tables.numbers(score_subject(agent, subject, how)) for how in wanted]
             kept = {"basis": basis, "scores": scores}
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,7 +141,9 @@ def rows_of_group(study: Study, members: Mapping[str, Agent], advance: Any) -> l
 def task(config: DictConfig) -> None:
     values = plain(config)
     threads = whole(values["threads"], "threads") or cores()
-    study = Study(Path(values["output"]), whole(values["seed"], "seed"), threads)
+    numbers = {name: whole(values[name], name) for name in ("seed", "steps", "refits")}
+    study = Study(Path(values["output"]), collect.plan(values), threads=threads, **numbers)
+    ScoreConfig(steps=study.steps, refits=study.refits)  # refuses what cannot be
     agents, unread = readable(Path(values["agents"]))
     tables.check_version(study.table)
     torch.set_num_threads(threads)

@@ -50,6 +50,9 @@ def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) ->
     for exact, rounded in zip(trained.network.parameters(), agent.network.parameters(), strict=True):
         assert torch.equal(exact.half().float(), rounded)
     assert (tmp_path / "ladder/compact-n3-s0/agent-1of2.safetensors").exists()
+    (row,) = [line for line in (shipped.parent / "README.md").read_text().splitlines() if "compact-n3-s0" in line]
+    assert row.startswith("| compact-n3-s0 | 0 to 2 | 512 | ")
+    assert "| 8 | `python scripts/ladder.py tier=compact` |" in row
     before = shipped.stat().st_mtime_ns
     again = run("ladder", "levels=[3]", *TINY, cwd=tmp_path)
     assert again.returncode == 0

@@ -1,0 +1,93 @@
+"""The study as a user reproduces it, on agents that are hardly trained and a bank that is hardly one."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from agents.checkpoint import save_agent, untrained_agent
+from rollouts.coinrun import EnvOptions
+from scoring.pipeline import VERSION
+from test_commands import refused, run
+
+SMALL = ("frames=64", "pool_frames=64", "steps=2", "refits=1", "threads=1")
+
+
+@pytest.fixture(scope="module")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two rungs of one network and one of another, and a file that is no agent."""
+    folder = tmp_path_factory.mktemp("agents")
+    for network, levels, seed in (("compact", 100, 1), ("compact", 1000, 2), ("nature", 100, 3)):
+        agent = untrained_agent(network, EnvOptions(num_levels=levels), seed)
+        agent.steps = 1000
+        save_agent(folder / f"{network}-n{levels}.safetensors", agent)
+    (folder / "broken.safetensors").write_bytes(b"no agent")
+    return folder
+
+
+def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_path: Path) -> None:
+    done = run("reproduce", f"agents={agents}", *SMALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Left out: " in done.stdout
+    assert "broken.safetensors" in done.stdout
+    results = tmp_path / "results"
+    table = pd.read_parquet(results / "results.parquet")
+    # compact has 4 layers, nature 3; each with NMF and channels, and rotated channels at the default layer.
+    assert len(table) == 3 * 2 * (4 * 2 + 1) + 2 * 2 * (3 * 2 + 1)
+    assert set(table["group"]) == {"compact, hard, velocity painted", "nature, hard, velocity painted"}
+    assert set(table["version"]) == {VERSION}
+    assert table.groupby("agent")["trained"].first().sum() == 3
+    for name in ("headline", "completion", "orbay2020", "layers", "classes"):
+        assert (results / f"compact-hard-velocity-painted-{name}.png").read_bytes()[:4] == b"\x89PNG"
+    text = (results / "RESULTS.md").read_text()
+    assert "too few rungs for a test" in text.split("\n\n")[1]
+    assert "broken.safetensors" in text
+    row = table[(table["agent"] == "compact-n100") & (table["bank"] == "shared") & (table["features"] == "nmf")]
+    row = row[row["layer"] == "2b"].iloc[0]
+    assert f"{row['graded_score']:.3f} (" in text
+
+    written = {path: path.stat().st_mtime_ns for path in (results / "scores").iterdir()}
+    assert len(written) == 3 * 2 * 4 + 2 * 2 * 3
+    missing = next(iter(written))
+    missing.unlink()
+    again = run("reproduce", f"agents={agents}", *SMALL, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert missing.exists()
+    assert all(path.stat().st_mtime_ns == then for path, then in written.items() if path != missing)
+    pd.testing.assert_frame_equal(pd.read_parquet(results / "results.parquet"), table)
+
+    # A score of another version is made again; a table of another version is not overwritten.
+    kept = json.loads(missing.read_text())
+    assert kept["basis"]["version"] == VERSION
+    table.assign(version=VERSION + 1).to_parquet(results / "results.parquet")
+    other = run("reproduce", f"agents={agents}", *SMALL, cwd=tmp_path)
+    assert other.returncode == 1
+    assert f"holds scores of version {VERSION + 1}, and this is version {VERSION}" in other.stderr
+
+
+def test_bad_input_is_refused_before_any_work(agents: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert f"{empty} has no agent that can be read." in refused("reproduce", f"agents={empty}", cwd=tmp_path)
+    assert "There is no folder nowhere." in refused("reproduce", "agents=nowhere", cwd=tmp_path)
+    (empty / "broken.safetensors").write_bytes(b"no agent")
+    assert "broken.safetensors" in refused("reproduce", f"agents={empty}", cwd=tmp_path)
+    assert "frames is 7" in refused("reproduce", f"agents={agents}", "frames=7", cwd=tmp_path)
+    assert "steps is 0" in refused("reproduce", f"agents={agents}", "steps=0", cwd=tmp_path)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/results.parquet").write_bytes(b"no table")
+    done = run("reproduce", f"agents={agents}", *SMALL, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "results.parquet is no results file" in done.stderr
+
+
+def test_agents_are_grouped_by_network_and_frames() -> None:
+    import reproduce
+
+    agents = {"a": untrained_agent("compact", EnvOptions(), 1), "b": untrained_agent("nature", EnvOptions(), 1)}
+    agents["c"] = replace(agents["a"], options=EnvOptions(paint_velocity=False))
+    groups = reproduce.grouped(agents)
+    assert [next(iter(members)) for members in groups.values()] == ["a", "b", "c"]
+    assert [len(members) for members in groups.values()] == [2, 2, 2]
