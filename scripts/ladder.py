@@ -18,7 +18,7 @@ from agents.checkpoint import Agent, halve, load_agent, save_agent
 from agents.computation import choose, tune_process
 from agents.play import evaluate
 from agents.ppo import PPOConfig
-from agents.training import TrainConfig
+from agents.training import PREVIOUS, STATE, TrainConfig
 from common import CONSOLE, InUse, build, cores, locked, main, plain, track, whole
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
@@ -116,8 +116,17 @@ def climb(rung: Rung, episodes: int) -> None:
     agent.training["command"] = f"python scripts/ladder.py tier={rung.config.network}"
     measure(agent, rung, episodes)
     save_agent(rung.shipped, agent, half=True)
+    tidy(rung.run)
     CONSOLE.print(f"{rung.shipped}: {agent.steps:,} steps")
     print_evaluation(agent)
+
+
+def tidy(run: Path) -> None:
+    """Leave of a finished rung the agents along the way, in float16."""
+    for path in run.glob("agent-*of*.safetensors"):
+        save_agent(path, load_agent(path), half=True)
+    for name in (STATE, PREVIOUS):
+        (run / name).unlink(missing_ok=True)
 
 
 def measure(agent: Agent, rung: Rung, episodes: int) -> None:

@@ -49,7 +49,9 @@ def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) ->
     trained = load_agent(tmp_path / "ladder/compact-n3-s0/agent.safetensors")
     for exact, rounded in zip(trained.network.parameters(), agent.network.parameters(), strict=True):
         assert torch.equal(exact.half().float(), rounded)
-    assert (tmp_path / "ladder/compact-n3-s0/agent-1of2.safetensors").exists()
+    along_the_way, _ = load_tensors(tmp_path / "ladder/compact-n3-s0/agent-1of2.safetensors")
+    assert {tensor.dtype for tensor in along_the_way.values()} == {torch.float16}
+    assert not list((tmp_path / "ladder/compact-n3-s0").glob("state*"))
     (row,) = [line for line in (shipped.parent / "README.md").read_text().splitlines() if "compact-n3-s0" in line]
     assert row.startswith("| compact-n3-s0 | 0 to 2 | 512 | ")
     assert "| 8 | `python scripts/ladder.py tier=compact` |" in row

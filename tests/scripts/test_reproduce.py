@@ -34,7 +34,7 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     assert "broken.safetensors" in done.stdout
     results = tmp_path / "results"
     table = pd.read_parquet(results / "results.parquet")
-    # Two agents and an untrained one, two banks, three layers with NMF and channels, and one with rotated channels, too.
+    # Two agents and an untrained one, two banks, three layers with NMF and channels, one with rotated channels, too.
     assert len(table) == 3 * 2 * (3 * 2 + 1)
     assert set(table["group"]) == {"nature, hard, velocity painted"}
     assert set(table["version"]) == {VERSION}
