@@ -26,7 +26,7 @@ from sweeps import Job, Jobs, Outcome, State, conclude, summary, with_agents
 from workers import OnCluster, OnWorker, gpu_names, stop_file
 
 OUTPUT_DIR, OUTPUT_SUBDIR = "hydra.sweep.dir", "hydra.sweep.subdir"
-CHECK_SECONDS = 30
+CHECK_SECONDS = 15
 """How often SLURM is asked for jobs that ended without a word."""
 
 
