@@ -85,6 +85,10 @@ class Material:
             network = untrained_agent(self.published.network.network, self.published.options, 400 + seed)
             yield checks.explained(network, *self.published_bank, pool=True)
 
+    @cached_property
+    def published_level(self) -> dict[str, tuple[float, float]]:
+        return checks.level_of(self.controls())
+
     @property
     def subjects(self) -> dict[str, Subject]:
         found = {"zoo agent": self.subject}
@@ -105,13 +109,16 @@ def run_identities(m: Material) -> Found:
     return identities(checks.judged(m.subject, "channels"), (few, many))
 
 
+def run_randomisation(m: Material) -> Found:
+    assert m.published is not None
+    return checks.randomisation(m.published, *m.published_bank, m.published_level, m.advance)
+
+
 GROUPS: dict[str, tuple[Callable[[Material], Found], bool]] = {
     "identities": (run_identities, False),
     "planted": (lambda m: checks.planted(*m.bank, *m.lesson, m.advance), False),
     "untrained": (lambda m: m.untrained, False),
-    "randomisation": (
-        lambda m: checks.randomisation(m.agent, *m.bank, m.level(m.agent.network.network), m.advance), False,
-    ),
+    "randomisation": (run_randomisation, True),
     "permuted_targets": (lambda m: checks.permuted_targets(m.agent, *m.bank, m.level("compact"), m.advance), False),
     "rotation": (lambda m: checks.rotation(m.subjects, m.advance), False),
     "shifted_masks": (lambda m: checks.shifted_masks(m.subject, "zoo agent", m.advance), False),
