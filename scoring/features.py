@@ -86,7 +86,7 @@ class NMF:
         maps = attribution.maps
         rows = np.moveaxis(maps, 1, -1).reshape(-1, maps.shape[1])
         signed = self._weights(np.maximum(rows, 0)) - self._weights(np.maximum(-rows, 0))
-        return np.ascontiguousarray(np.moveaxis(signed.reshape(len(maps), *maps.shape[2:], -1), -1, 1))
+        return np.ascontiguousarray(np.moveaxis(signed.reshape(len(maps), *maps.shape[2:], signed.shape[1]), -1, 1))
 
     def _weights(self, rows: Maps) -> Maps:
         """Non-negative least squares of rows (n, C) on the directions (n, K); each row scaled to sum to 1 meanwhile."""
