@@ -14,7 +14,7 @@ from slurm_cluster import Cluster, cluster, missing_programs
 from test_commands import ROOT
 from test_sweeps import SMALL, folder_of, listed, logged, said, wait_for
 
-STEPS = 4096
+STEPS = 3072
 COMMAND = [
     sys.executable, str(ROOT / "scripts/train.py"), "-m", *SMALL, "run.env_threads=1", f"train.total_steps={STEPS}",
     "env.num_levels=5,6,7,8,9,10,11,12", "hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1",
