@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo edit reproduce test test-slow lint clean
+.PHONY: help demo edit reproduce test test-browser test-slurm test-slow lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -19,8 +19,14 @@ reproduce: $(BIN)/.installed ## score every agent of the ladder, and write resul
 test: $(BIN)/.installed ## the tests, a few minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-test-slow: $(BIN)/.installed ## the long checks, too
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or kill or not slow"
+test-browser: $(BIN)/.installed ## the pages in Chromium (apt-get install chromium)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser
+
+test-slurm: $(BIN)/.installed ## a sweep through a SLURM of its own (apt-get install slurm-wlm munge slurmdbd mariadb-server)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slurm
+
+test-slow: $(BIN)/.installed ## every check there is
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow"
 
 lint: $(BIN)/.installed ## ruff and mypy
 	$(BIN)/ruff check --no-cache .

@@ -382,7 +382,6 @@ def test_what_cannot_be_rated(tmp_path: Path) -> None:
         ({"agents": twice}, "agents names the same agent twice"),
         ({"agents": ["untrained:compact:1"], "features": "rotated"}, "nmf or channels can be rated"),
         ({"agents": ["untrained:compact:1"], "layer": "5a"}, "its layers are 1a, 2a, 2b, 3a"),
-        ({"agents": [f"untrained:compact:{s}" for s in range(3)]}, "cannot be shared out evenly among 3 agents"),
     ):
         with pytest.raises(InputError, match=re.escape(sentence)):
             rate.make(tmp_path / "study", configuration(**change))

@@ -13,7 +13,7 @@ from rollouts.errors import InputError
 from scoring.report.page import FORMAT, SCRIPTS
 from test_commands import ROOT, refused, run
 
-QUICK = ["frames=64", "pool_frames=32", "steps=2", "refits=0", "bootstrap=50", "permutations=50", "targets=[up]"]
+QUICK = ["frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=50", "targets=[up]"]
 
 
 @pytest.fixture(scope="module")
