@@ -10,9 +10,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,37 +119,34 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     (folder / "munge.key").chmod(0o400)
     environment = os.environ | {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": SEARCHED}
     running = Cluster(folder, environment)
-    try:
-        with ExitStack() as daemons:
+    with guarded(folder), ExitStack() as daemons:
 
-            def start(name: str, *arguments: str, up: Callable[[], bool]) -> None:
-                daemons.enter_context(daemon(folder, environment, name, arguments, up))
+        def start(name: str, *arguments: str, up: Callable[[], bool]) -> None:
+            daemons.enter_context(daemon(folder, environment, name, arguments, up))
 
-            start(
-                "munged", "--foreground", "--force", f"--socket={folder}/munge.socket",
-                f"--key-file={folder}/munge.key", f"--pid-file={folder}/munged.pid",
-                f"--log-file={folder}/munged-own.log", f"--seed-file={folder}/munged.seed",
-                up=(folder / "munge.socket").exists,
-            )  # fmt: skip
-            install = ("mariadb-install-db", "--no-defaults", f"--datadir={folder}/database", "--skip-test-db",
-                       "--auth-root-authentication-method=normal", f"--user={user}")  # fmt: skip
-            subprocess.run(install, env=environment, check=True, capture_output=True, timeout=300)
-            start(
-                "mariadbd", "--no-defaults", f"--datadir={folder}/database", f"--socket={folder}/mariadb.socket",
-                f"--pid-file={folder}/mariadb.pid", f"--port={ports['mariadb']}", "--bind-address=127.0.0.1",
-                f"--init-file={folder}/init.sql", f"--user={user}", "--innodb-buffer-pool-size=32M",
-                "--innodb-flush-log-at-trx-commit=0", up=lambda: listens(ports["mariadb"]),
-            )  # fmt: skip
-            start("slurmdbd", "-D", up=lambda: listens(ports["dbd"]))
-            running("sacctmgr", "--immediate", "add", "cluster", "test")
-            start("slurmctld", "-D", up=lambda: listens(ports["ctld"]))
-            start("slurmd", "-D", up=lambda: "idle" in running("sinfo", "--noheader", "--format=%T"))
-            try:
-                yield running
-            finally:
-                subprocess.run(("scancel", "--full", f"--user={user}"), env=environment, check=False, timeout=30)
-    finally:
-        kill_all_of(folder)
+        start(
+            "munged", "--foreground", "--force", f"--socket={folder}/munge.socket",
+            f"--key-file={folder}/munge.key", f"--pid-file={folder}/munged.pid",
+            f"--log-file={folder}/munged-own.log", f"--seed-file={folder}/munged.seed",
+            up=(folder / "munge.socket").exists,
+        )  # fmt: skip
+        install = ("mariadb-install-db", "--no-defaults", f"--datadir={folder}/database", "--skip-test-db",
+                   "--auth-root-authentication-method=normal", f"--user={user}")  # fmt: skip
+        subprocess.run(install, env=environment, check=True, capture_output=True, timeout=300)
+        start(
+            "mariadbd", "--no-defaults", f"--datadir={folder}/database", f"--socket={folder}/mariadb.socket",
+            f"--pid-file={folder}/mariadb.pid", f"--port={ports['mariadb']}", "--bind-address=127.0.0.1",
+            f"--init-file={folder}/init.sql", f"--user={user}", "--innodb-buffer-pool-size=32M",
+            "--innodb-flush-log-at-trx-commit=0", up=lambda: listens(ports["mariadb"]),
+        )  # fmt: skip
+        start("slurmdbd", "-D", up=lambda: listens(ports["dbd"]))
+        running("sacctmgr", "--immediate", "add", "cluster", "test")
+        start("slurmctld", "-D", up=lambda: listens(ports["ctld"]))
+        start("slurmd", "-D", up=lambda: "idle" in running("sinfo", "--noheader", "--format=%T"))
+        try:
+            yield running
+        finally:
+            subprocess.run(("scancel", "--full", f"--user={user}"), env=environment, check=False, timeout=30)
 
 
 @contextmanager
@@ -176,15 +174,32 @@ def daemon(
             process.wait()
 
 
+@contextmanager
+def guarded(folder: Path) -> Iterator[None]:
+    """Kill what was started in `folder` at the end of the block, or when this process is killed within it.
+
+    A process with a session of its own does so: it waits for the end of its input, which no signal can keep back.
+    """
+    command = (sys.executable, __file__, str(folder))
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
+    finally:
+        guard.communicate(timeout=60)
+
+
 def kill_all_of(folder: Path) -> None:
     """Kill every process that was started with this folder's SLURM: what its node ran is not the daemons' child."""
     mark = f"SLURM_CONF={folder / 'slurm.conf'}".encode()
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in environ.read_bytes().split(b"\0"):
-                os.kill(int(environ.parent.name), signal.SIGKILL)
-        except OSError:
-            continue
+    found = True
+    while found:
+        found = False
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if mark in environ.read_bytes().split(b"\0"):
+                    os.kill(int(environ.parent.name), signal.SIGKILL)
+                    found = True
+        time.sleep(0.2)
 
 
 def free_ports(count: int) -> list[int]:
@@ -209,3 +224,8 @@ def write(path: Path, text: str) -> None:
     """Write a file that only its owner can read, as slurmdbd demands."""
     path.write_text(text)
     path.chmod(0o600)
+
+
+if __name__ == "__main__":
+    sys.stdin.read()
+    kill_all_of(Path(sys.argv[1]))

@@ -1,10 +1,12 @@
 """A sweep through a real SLURM: killed, requeued, failing and finished jobs, as a user sees them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -101,25 +103,35 @@ def test_a_sweep_through_slurm(slurm: Cluster, tmp_path: Path) -> None:
     assert [path.stat().st_mtime_ns for path in agents.values()] == before
 
 
+BROKEN_OFF = """
+import os, signal, sys
+from pathlib import Path
+from slurm_cluster import cluster
+from test_sweeps import wait_for
+with cluster(Path(sys.argv[1])) as running:
+    running("sbatch", "--output=/dev/null", "--wrap", "srun sleep 600")
+    wait_for(lambda: "R" in running("squeue", "--noheader", "--format=%t"))
+    wait_for(lambda: "1.0" in running("sacct", "--noheader", "--format=JobID"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 @pytest.mark.slurm
 def test_nothing_of_slurm_is_left(tmp_path: Path) -> None:
-    """Whatever ends the block, no process that was started in it outlives it."""
+    """Not even when the tests are killed."""
     if missing_programs():
         pytest.skip(PACKAGES)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    killed = subprocess.run([sys.executable, "-c", BROKEN_OFF, str(tmp_path)], env=environment, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    wait_for(lambda: not started_in(tmp_path))
 
-    def broken_off() -> None:
-        with cluster(tmp_path) as running:
-            running("sbatch", "--output=/dev/null", "--wrap", "sleep 600")
-            wait_for(lambda: "R" in running("squeue", "--noheader", "--format=%t"))
-            raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        broken_off()
-    named = str(tmp_path).encode()
-    left = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            left += [path] if named in path.read_bytes() and int(path.parent.name) != os.getpid() else []
-        except OSError:
-            continue
-    assert left == []
+def started_in(folder: Path) -> list[int]:
+    """Processes whose environment or command names a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(str(folder).encode() in (path / name).read_bytes() for name in ("environ", "cmdline")):
+                found.append(int(path.name))
+    return found
