@@ -5,6 +5,7 @@ python scripts/rate.py export
 """
 
 import json
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -152,7 +153,9 @@ def asked(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def serve(folder: Path, config: Mapping[str, Any], raters: list[str]) -> None:
-    """Serve a study until Ctrl+C."""
+    """Serve a study until Ctrl+C or SIGTERM, which a process started in the background would else not hear."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     found = study.load(folder)
     found.check_agents()
     if config["agents"] is not None:
