@@ -57,7 +57,7 @@ PACKAGES = ("torch", "numpy", "scikit-learn", "scipy", "procgen-mirror")
 
 @dataclass(frozen=True)
 class ScoreConfig:
-    """How an agent is scored. `layer` may be `default`, the network's own; the cut-offs are design's first ones."""
+    """How an agent is scored. `layer` may be `default`, the network's own."""
 
     layer: str = "default"
     features: str = "nmf"

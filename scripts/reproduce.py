@@ -5,8 +5,9 @@ python scripts/reproduce.py agents=zoo/ladder output=results
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,12 @@ def settings(study: Study, agent: Agent, layer: str) -> list[ScoreConfig]:
 
 
 def rows_of(
-    study: Study, name: str, agent: Agent, kind: str, bank: FrameBank, evidence: Evidence
+    study: Study, name: str, agent: Agent, kind: str, bank: FrameBank, evidence: Callable[[], Evidence]
 ) -> Iterator[dict[str, Any]]:
-    """A row for each layer and kind of features, scored now or read from an earlier run, and written at once."""
+    """A row for each layer and kind of features, scored now or read from an earlier run, and written at once.
+
+    `evidence` is gathered when the first score needs it.
+    """
     shown = hashlib.sha256(bank.frames.tobytes() + bank.pool.tobytes()).hexdigest()
     about = tables.about(name, agent) | {"bank": kind}
     for layer in agent.network.layers:
@@ -114,7 +118,7 @@ def rows_of(
         }  # fmt: skip
         kept = json.loads(path.read_text()) if path.exists() else {}
         if kept.get("basis") != basis:
-            subject = explain(agent.network, layer, bank, evidence, steps=study.steps)
+            subject = explain(agent.network, layer, bank, evidence(), steps=study.steps)
             scores = [tables.numbers(score_subject(agent, subject, how)) for how in wanted]
             kept = {"basis": basis, "scores": scores}
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,17 +127,17 @@ def rows_of(
             yield about | numbers
 
 
-def rows_of_group(study: Study, members: Mapping[str, Agent], advance: Any) -> list[dict[str, Any]]:
+def rows_of_group(study: Study, members: Mapping[str, Agent], advance: Callable[[str], None]) -> list[dict[str, Any]]:
     """All rows of agents that can be compared."""
     rows = []
     trained = [(name, agent) for name, agent in members.items() if agent.steps]
     shared = bank_of(study, "shared-" + trained[0][1].network.network, trained)
-    seen = gather(shared)
+    seen = cache(partial(gather, shared))
     for name, agent in members.items():
         rows += list(rows_of(study, name, agent, "shared", shared, seen))
         advance(f"{name} on the shared bank")
         own = bank_of(study, name, [(name, agent)])
-        rows += list(rows_of(study, name, agent, "own", own, gather(own)))
+        rows += list(rows_of(study, name, agent, "own", own, cache(partial(gather, own))))
         advance(f"{name} on its own bank")
     return rows
 
