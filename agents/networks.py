@@ -7,7 +7,7 @@ can be cut behind any of its layers: `until` gives observation -> hidden, `after
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from torch import Tensor, nn
 
@@ -22,7 +22,15 @@ class L2Pool(nn.Module):
     kernel_size, stride, padding = 2, 2, 0
 
     def forward(self, x: Tensor) -> Tensor:
-        return (nn.functional.avg_pool2d(x.square(), self.kernel_size) + 1e-8).sqrt()
+        return self.root(self.mean_square(x))
+
+    @classmethod
+    def mean_square(cls, x: Tensor) -> Tensor:
+        return nn.functional.avg_pool2d(x.square(), cls.kernel_size)
+
+    @staticmethod
+    def root(x: Tensor) -> Tensor:
+        return (x + 1e-8).sqrt()
 
 
 class Residual(nn.Module):
@@ -96,8 +104,22 @@ class ActorCritic(nn.Module):
 
     def after(self, layer: str) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """The function from the output of `layer` to (logits, value), parameters shared."""
-        rest = nn.Sequential(*list(self.trunk)[self._cut(layer) :])
-        return lambda hidden: self.heads(rest(hidden))
+        lead, _, rest = self.behind(layer)
+        return lambda hidden: rest(lead(hidden))
+
+    def behind(self, layer: str) -> tuple[Callable[[Tensor], Tensor], int, Callable[[Tensor], tuple[Tensor, Tensor]]]:
+        """`after` in two functions, `lead` and what is left, and the degree of `lead`.
+
+        It takes a * hidden to lead(0) + a**degree * (lead(hidden) - lead(0)): 1 for the affine modules right behind the
+        layer, 2 for the mean square within an `L2Pool`. Where neither follows, it is the identity.
+        """
+        modules = list(self.trunk)[self._cut(layer) :]
+        if isinstance(modules[0], L2Pool):
+            rest = nn.Sequential(*modules[1:])
+            return L2Pool.mean_square, 2, lambda squares: self.heads(rest(L2Pool.root(squares)))
+        affine = list(takewhile(lambda module: isinstance(module, nn.Conv2d | nn.Flatten | nn.Linear), modules))
+        rest = nn.Sequential(*modules[len(affine) :])
+        return nn.Sequential(*affine), 1, lambda maps: self.heads(rest(maps))
 
     def _cut(self, layer: str) -> int:
         if layer not in self.layers:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import maximum_filter
 
 from rollouts.coinrun import EnvOptions, make_env
 from rollouts.state import (
@@ -249,5 +249,5 @@ def dilate(mask: Mask, pixels: int) -> Mask:
     """The mask (..., 64, 64) widened by `pixels` in every direction, diagonals included."""
     if pixels == 0:
         return mask
-    structure = np.ones((1,) * (mask.ndim - 2) + (2 * pixels + 1,) * 2, dtype=bool)
-    return np.asarray(binary_dilation(mask, structure))
+    size = (1,) * (mask.ndim - 2) + (2 * pixels + 1,) * 2
+    return np.asarray(maximum_filter(mask, size, mode="constant"))

@@ -32,6 +32,9 @@ DRAWN: dict[int, tuple[tuple[int, ...], int]] = {
     TRAIL: ((TRAIL,), 1),
 }
 """For each type of entity the images it can have and the number of themes those come in."""
+_PICTURES = {
+    (kind, image, theme) for kind, (images, themes) in DRAWN.items() for image in images for theme in range(themes)
+}
 GRID_VALUES = (COIN, WALL, WALL_TOP, LAVA, LAVA_TOP, ENEMY_BARRIER, SPACE)
 
 
@@ -288,13 +291,11 @@ def _check_entities(entities: Fields) -> None:
     players = int((entities["type"] == PLAYER).sum())
     if players != 1:
         raise StateError(f"The state has {players} players; CoinRun has one.")
-    for kind in np.unique(entities["type"]):
-        if int(kind) not in DRAWN:
+    shown = zip(*(entities[name].tolist() for name in ("type", "image_type", "image_theme")), strict=True)
+    for kind, image, theme in set(shown) - _PICTURES:
+        if kind not in DRAWN:
             raise StateError(f"The state has an entity of type {kind}, which CoinRun does not have.")
-        images, themes = DRAWN[int(kind)]
-        chosen = entities[entities["type"] == kind]
-        if not np.isin(chosen["image_type"], images).all() or not np.isin(chosen["image_theme"], range(themes)).all():
-            raise StateError(f"An entity of type {kind} has an image or theme that does not exist.")
+        raise StateError(f"An entity of type {kind} has image {image} in theme {theme}, which does not exist.")
     for name, low, high in (("x", -1e3, 1e3), ("y", -1e3, 1e3), ("rx", 0, 50), ("ry", 0, 50), ("alpha", 0, 1),
                             ("render_z", -1, 1)):  # fmt: skip
         if ((entities[name] < low) | (entities[name] > high)).any():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
+from scoring.threads import divide
 
 METHODS = ("integrated_gradients", "gradient_x_activation", "gradient")
 BATCH = 32
@@ -53,14 +55,13 @@ class Attribution:
         return Attribution(self.method, activations, gradients, self.outputs[np.nonzero(cells)[0]], self.baseline)
 
 
-def target_function(network: ActorCritic, layer: str, target: str) -> Callable[[Tensor], Tensor]:
-    """F: hidden maps (batch, C, H, W) -> (batch,), for `value`, `logit:3`, or `logits:1,4` (a group's sum).
+def target_output(network: ActorCritic, target: str) -> Callable[[tuple[Tensor, Tensor]], Tensor]:
+    """Takes F (batch,) out of (logits, values), for `value`, `logit:3`, or `logits:1,4` (a group's sum).
 
-    Raises `InputError` for any other target, a logit that the network does not have, or an unknown layer.
+    Raises `InputError` for any other target, and for a logit that the network does not have.
     """
-    after = network.after(layer)
     if target == "value":
-        return lambda hidden: after(hidden)[1]
+        return lambda outputs: outputs[1]
     kind, _, numbers = target.partition(":")
     try:
         logits = [int(number) for number in numbers.split(",")]
@@ -71,7 +72,7 @@ def target_function(network: ActorCritic, layer: str, target: str) -> Callable[[
     missing = [number for number in logits if not 0 <= number < network.num_actions]
     if missing:
         raise InputError(f"target names logit {missing[0]}; the network has logits 0 to {network.num_actions - 1}.")
-    return lambda hidden: after(hidden)[0][:, logits].sum(dim=1)
+    return lambda outputs: outputs[0][:, logits].sum(dim=1)
 
 
 def attribute(
@@ -88,34 +89,53 @@ def attribute(
         raise InputError(f"attribution is '{method}'; it can be {', '.join(METHODS)}.")
     if steps < 1:
         raise InputError(f"steps is {steps}; integrated gradients need at least 1.")
-    function = target_function(network, layer, target)
+    output = target_output(network, target)
     until = network.until(layer)
+    lead, degree, rest = network.behind(layer)
     count = steps if method == "integrated_gradients" else 1
-    activations, gradients, outputs = [], [], []
     with torch.no_grad():
-        baseline = None
-        for start in range(0, len(frames), BATCH):
-            hidden = until(network.prepare(torch.from_numpy(frames[start : start + BATCH])))
-            if baseline is None:
-                baseline = float(function(torch.zeros_like(hidden[:1])))
-            activations.append(hidden.numpy())
-            gradients.append(_mean_gradient(function, hidden, count).numpy())
-            outputs.append(function(hidden).numpy())
-            progress(min(start + BATCH, len(frames)))
-    return Attribution(
-        method, np.concatenate(activations), np.concatenate(gradients), np.concatenate(outputs), baseline or 0.0
-    )
+        zero = torch.zeros_like(until(network.prepare(torch.from_numpy(frames[:1]))))
+        baseline = output(rest(lead(zero))).numpy()
+    activations, gradients = (np.empty((len(frames), *zero.shape[1:]), baseline.dtype) for _ in range(2))
+    outputs, done, lock = np.empty(len(frames), baseline.dtype), 0, Lock()
+
+    @torch.no_grad()
+    def explain(start: int) -> None:
+        nonlocal done
+        batch = slice(start, start + BATCH)
+        hidden = until(network.prepare(torch.from_numpy(frames[batch])))
+        mean, value = _along_path(lead, degree, lambda maps: output(rest(maps)), hidden, count)
+        activations[batch], gradients[batch], outputs[batch] = hidden.numpy(), mean.numpy(), value.numpy()
+        with lock:
+            done += len(hidden)
+            progress(done)
+
+    divide(explain, range(0, len(frames), BATCH))
+    return Attribution(method, activations, gradients, outputs, float(baseline[0]))
 
 
-def _mean_gradient(function: Callable[[Tensor], Tensor], hidden: Tensor, steps: int) -> Tensor:
-    """Mean over alpha = 1/steps ... 1 of the gradient of F at alpha * hidden (batch, C, H, W)."""
-    total = torch.zeros_like(hidden)
-    for step in range(1, steps + 1):
-        point = (hidden * (step / steps)).requires_grad_()
+def _along_path(
+    lead: Callable[[Tensor], Tensor], degree: int, function: Callable[[Tensor], Tensor], hidden: Tensor, steps: int
+) -> tuple[Tensor, Tensor]:
+    """Mean over alpha = 1/steps ... 1 of the gradient of F = function(lead) at alpha * hidden, and F(hidden).
+
+    `hidden` (batch, C, H, W). `lead` takes alpha * hidden to start + alpha^degree * (end - start), with start = lead(0)
+    and end = lead(hidden). So it is passed once forward and once back, whatever the number of steps: its Jacobian at
+    alpha * hidden is alpha^(degree - 1) times that at hidden.
+    """
+    with torch.enable_grad():
+        hidden = hidden.detach().requires_grad_()
+        end = lead(hidden)
+    start = lead(torch.zeros_like(hidden[:1]))
+    way, total, value = end.detach() - start, torch.zeros_like(end), torch.empty(0)
+    for alpha in (step / steps for step in range(1, steps + 1)):
+        point = (start + way * alpha**degree).requires_grad_()
         with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(function(point).sum(), point)
-        total += gradient
-    return total / steps
+            value = function(point)
+            (gradient,) = torch.autograd.grad(value.sum(), point)
+        total += gradient * alpha ** (degree - 1)
+    (mean,) = torch.autograd.grad(end, hidden, total / steps)
+    return mean, value.detach()
 
 
 def normalise(maps: Maps) -> tuple[Maps, NDArray[np.bool_]]:

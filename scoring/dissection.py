@@ -7,6 +7,7 @@ covers. A cell counts as y of a positive and 1 - y of a negative.
 import numpy as np
 
 from scoring.metrics import FloatArray, Labels, Maps, ratio
+from scoring.threads import divide
 
 
 def detection(z: Maps, y: Maps) -> tuple[FloatArray, FloatArray]:
@@ -20,7 +21,9 @@ def detection(z: Maps, y: Maps) -> tuple[FloatArray, FloatArray]:
     scores, shares = _flat(z), _flat(y)
     iou, precision = np.full((2, len(scores), len(shares)), np.nan)
     shown = [(c, np.flatnonzero(row), row[row > 0].astype(np.float64)) for c, row in enumerate(shares) if row.any()]
-    for k, row in enumerate(scores):
+
+    def detect(k: int) -> None:
+        row = scores[k]
         ordered = np.sort(row)
         for c, cells, share in shown:
             own, covered = row[cells], share.sum()
@@ -33,6 +36,8 @@ def detection(z: Maps, y: Maps) -> tuple[FloatArray, FloatArray]:
             last = np.append(np.diff(passed) != 0, True)
             hits = np.cumsum(share[order])[last]
             precision[k, c] = np.sum(np.diff(hits, prepend=0) / covered * hits / passed[last])
+
+    divide(detect, range(len(scores)))
     prevalence = shares.sum(axis=1, dtype=np.float64) / shares.shape[1]
     chance = np.broadcast_to(1 - prevalence, precision.shape).copy()
     return iou, ratio(precision - prevalence, chance)

@@ -30,6 +30,9 @@ FIXED = "surface"
 BELOW_ALL = 10.0
 """Taken from the kappa of `FIXED`, so that it ranks behind every other class; kappa is at most 1."""
 
+BLOCK = 8
+"""Environments whose masks are weighted at once: a limit to memory."""
+
 OFFSET = 1e-6
 """Added to both energies of a log-ratio, so that it stays finite where an energy is 0."""
 
@@ -124,10 +127,7 @@ class Energies:
         order, environments = _by_environment(environment, time)
         samples = len(order) // environments
         signed_maps, y = (
-            np.ascontiguousarray(np.moveaxis(maps[order], 1, 0), dtype=np.float64).reshape(
-                maps.shape[1], environments, samples, -1
-            )
-            for maps in (alpha, masks)
+            _class_first(maps, order).reshape(maps.shape[1], environments, samples, -1) for maps in (alpha, masks)
         )
         features, classes, cells = len(signed_maps), len(y), y.shape[-1]
         signed = np.empty((features, classes, environments))
@@ -144,13 +144,23 @@ class Energies:
 
         aligned = pairs(w.reshape(features, environments, -1), y.reshape(classes, environments, -1))
         between = pairs(w_summed, y.sum(axis=2))
-        weighted = np.empty((features, classes, environments, cells))
-        for e in range(environments):
-            weighted[:, :, e] = np.tensordot(frame_mass[:, e], y[:, e], axes=(1, 1))
-        within = weighted.reshape(features, -1, cells) @ w_summed.swapaxes(1, 2)
+        within = np.empty_like(aligned)
+        for start in range(0, environments, BLOCK):
+            block = range(start, min(start + BLOCK, environments))
+            weighted = np.stack([np.tensordot(frame_mass[:, e], y[:, e], axes=(1, 1)) for e in block], axis=2)
+            part = weighted.reshape(features, -1, cells) @ w_summed.swapaxes(1, 2)
+            within[:, :, block] = part.reshape(features, classes, len(block), environments)
         same = np.arange(environments)
         between[:, :, same, same] = 0
-        return cls(aligned, between, within.reshape(aligned.shape), signed, frame_mass.sum(axis=2), samples)
+        return cls(aligned, between, within, signed, frame_mass.sum(axis=2), samples)
+
+    def split(self, parts: int) -> list["Energies"]:
+        """The energies of `parts` equal groups of consecutive classes."""
+        groups = (np.split(sums, parts, axis=1) for sums in (self.aligned, self.between, self.within, self.signed))
+        return [
+            Energies(aligned, between, within, signed, self.mass, self.samples)
+            for aligned, between, within, signed in zip(*groups, strict=True)
+        ]
 
     @property
     def environments(self) -> int:
@@ -303,6 +313,14 @@ def _by_environment(environment: Labels, time: Labels) -> tuple[IntArray, int]:
     if (np.diff(times[0]) == 0).any():
         raise InputError(f"Environment {labels[0]} has two frames at the same sampling time.")
     return order, len(labels)
+
+
+def _class_first(maps: Maps, order: IntArray) -> FloatArray:
+    """`maps` (N, C, H, W) in another order of frames, as (C, N, H W)."""
+    result = np.empty((maps.shape[1], len(maps), maps.shape[2] * maps.shape[3]))
+    for place, frame in enumerate(order):
+        result[:, place] = maps[frame].reshape(maps.shape[1], -1)
+    return result
 
 
 def _linear(m: FloatArray, sums: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 """Scoring one agent on one bank, start to finish."""
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -13,7 +13,7 @@ from agents.checkpoint import Agent, fingerprint
 from rollouts.bank import FrameBank
 from rollouts.coinrun import renderer_sha256
 from rollouts.errors import InputError
-from scoring.attribution import METHODS, Attribution, target_function
+from scoring.attribution import METHODS, Attribution, target_output
 from scoring.dissection import detection
 from scoring.evidence import NAMES, SCORED, Evidence
 from scoring.features import NMF, Channels, FeatureSet, fit_nmf, resampled, rotated
@@ -41,6 +41,7 @@ from scoring.statistics import (
     split_half_reliability,
 )
 from scoring.subject import NO_NUMBER, Maps, Measured, Subject, Verdict, explain, frames_to_explain, judge, mean_number
+from scoring.threads import divide
 
 Progress = Callable[[int], None]
 
@@ -144,7 +145,7 @@ def check(agent: Agent, config: ScoreConfig) -> tuple[str, LayerGeometry]:
     """The layer's name and geometry; raises `InputError` for a layer, target, method or features it cannot have."""
     layer = agent.network.default_layer if config.layer == "default" else config.layer
     geometry = layer_geometry(agent.network, layer)
-    target_function(agent.network, layer, config.target)
+    target_output(agent.network, config.target)
     if config.attribution not in METHODS:
         raise InputError(f"attribution is '{config.attribution}'; it can be {', '.join(METHODS)}.")
     if config.features == "nmf" and config.components > geometry.channels:
@@ -187,10 +188,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
     cutoffs = Cutoffs(dead=Cutoffs.dead / (config.rotations if config.features == "rotated" else 1))
     verdict = judge(measured, subject, cutoffs, config.bootstrap, config.seed)
     scores = _feature_scores(measured, subject, verdict, basis, config)
-    verdicts = [verdict]
-    for refit in _refits(subject, config) if isinstance(basis, NMF) else ():
-        (again,) = subject.measure(refit, kernel, [config.dilation])
-        verdicts.append(judge(again, subject, cutoffs, config.bootstrap, config.seed))
+    verdicts = [verdict, *_refits(subject, kernel, cutoffs, config)] if isinstance(basis, NMF) else [verdict]
     summary = {
         "version": VERSION,
         "headline": _headline(verdicts, subject),
@@ -315,11 +313,16 @@ def _brief(measured: Measured, subject: Subject, cutoffs: Cutoffs, config: Score
     return {"interpretable_fraction": verdict.fraction["value"], "graded_score": verdict.graded["value"]}
 
 
-def _refits(subject: Subject, config: ScoreConfig) -> Iterator[NMF]:
-    """Factorisations of resampled environments of the pool."""
-    for seed in range(config.seed + 1, config.seed + 1 + config.refits):
-        frames = resampled(subject.bank.pool_environment, seed)
-        yield fit_nmf(_pool(subject).maps[frames], config.components, seed)
+def _refits(subject: Subject, kernel: Maps | None, cutoffs: Cutoffs, config: ScoreConfig) -> list[Verdict]:
+    """Verdicts on factorisations of resampled environments of the pool."""
+    maps = _pool(subject).maps
+
+    def refit(seed: int) -> Verdict:
+        basis = fit_nmf(maps[resampled(subject.bank.pool_environment, seed)], config.components, seed)
+        (measured,) = subject.measure(basis, kernel, [config.dilation])
+        return judge(measured, subject, cutoffs, config.bootstrap, config.seed)
+
+    return divide(refit, range(config.seed + 1, config.seed + 1 + config.refits))
 
 
 def _reliability(measured: Measured, subject: Subject, verdict: Verdict, config: ScoreConfig) -> float | None:

@@ -4,7 +4,6 @@ Frames of one environment depend on one another, so environments are what is res
 C classes and E environments, as in `scoring.metrics`.
 """
 
-import warnings
 from collections.abc import Callable
 from statistics import NormalDist
 
@@ -28,9 +27,10 @@ def bootstrap_multiplicities(environments: int, draws: int, seed: int) -> IntArr
 def interval(samples: FloatArray, level: float = 0.95) -> FloatArray:
     """Lower and upper percentile limits (2, ...) of bootstrap `samples` (draws, ...); nan samples are left out."""
     tail = (1 - level) / 2
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice encountered", RuntimeWarning)
-        return np.asarray(np.nanquantile(samples, [tail, 1 - tail], axis=0))
+    known = ~np.isnan(samples).all(axis=0)
+    limits = np.full((2, *known.shape), np.nan)
+    limits[:, known] = np.nanquantile(samples[:, known], [tail, 1 - tail], axis=0)
+    return limits
 
 
 def jackknife_interval(value: float, left_out: FloatArray, level: float = 0.95) -> tuple[float, float]:

@@ -126,13 +126,11 @@ class Subject:
             for group, changed in ((self.removed, self.evidence.removed), (self.control, self.evidence.control))
         )
         steady = self._stability(raw, basis, kernel, dilations)
+        together = Energies.from_maps(maps, np.concatenate(masks, axis=1), self.bank.environment, self.bank.time)
         return [
-            Measured(
-                cells, maps, kept, Energies.from_maps(maps, y, self.bank.environment, self.bank.time),
-                *removed[number], *control[number], steady[number],
-            )
-            for number, y in enumerate(masks)
-        ]  # fmt: skip
+            Measured(cells, maps, kept, energies, *removed[number], *control[number], steady[number])
+            for number, energies in enumerate(together.split(len(masks)))
+        ]
 
     def _on_class(
         self, raw: Maps, basis: FeatureSet, kernel: Maps | None, group: dict[str, Attribution],

@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from agents.checkpoint import untrained_agent
-from agents.computation import choose
+from agents.computation import choose, tune_process
 from agents.networks import NETWORKS, ActorCritic
 from agents.play import Player
 from agents.ppo import PPOConfig
@@ -32,7 +32,7 @@ from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from rollouts.masks import Renderer
 from rollouts.state import parse
-from scoring.attribution import BATCH, attribute, target_function
+from scoring.attribution import BATCH, attribute
 from scoring.evidence import gather
 from scoring.pipeline import ScoreConfig, score_subject
 from scoring.subject import explain
@@ -203,6 +203,7 @@ def bench_score(chosen: Bench) -> dict[str, Any]:
 
     The factorisation of the default layer is refitted as `score.py` does, those of the others are not.
     """
+    tune_process()  # as `score.py` does
     agent = untrained_agent(chosen.network, EnvOptions(), chosen.seed)
     layers = agent.network.layers
     seconds: dict[str, float] = {}
@@ -238,7 +239,7 @@ def bench_score(chosen: Bench) -> dict[str, Any]:
 def _attribution_ratio(network: ActorCritic, frames: NDArray[np.uint8]) -> float:
     """Time of integrated gradients over the time of the passes through the network alone."""
     layer = network.default_layer
-    function, until = target_function(network, layer, "value"), network.until(layer)
+    until, after = network.until(layer), network.after(layer)
 
     def passes() -> None:
         for batch in torch.from_numpy(frames).split(BATCH):
@@ -246,7 +247,7 @@ def _attribution_ratio(network: ActorCritic, frames: NDArray[np.uint8]) -> float
                 hidden = until(network.prepare(batch))
             for _ in range(INTEGRATION_STEPS):
                 points = hidden.clone().requires_grad_()
-                torch.autograd.grad(function(points).sum(), points)
+                torch.autograd.grad(after(points)[1].sum(), points)
 
     return _seconds(lambda: attribute(network, layer, frames, steps=INTEGRATION_STEPS)) / _seconds(passes)
 

@@ -9,7 +9,7 @@ import score
 from agents.computation import tune_process
 from common import CONSOLE, main, plain, track, whole
 from rollouts.errors import InputError
-from scoring.attribution import attribute, target_function
+from scoring.attribution import attribute, target_output
 from scoring.geometry import cell_of_pixel, layer_geometry
 from scoring.report.film import check_kind, pictures, write
 from scoring.report.views import act
@@ -22,7 +22,7 @@ def task(config: DictConfig) -> None:
     name, agent = score.only_agent(values)
     layer = agent.network.default_layer if values["layer"] == "default" else str(values["layer"])
     geometry, target = layer_geometry(agent.network, layer), str(values["target"])
-    target_function(agent.network, layer, target)
+    target_output(agent.network, target)
     first, last, rate = (whole(values[key], key) for key in ("first", "last", "rate"))
     frames = whole(values["frames"], "frames")
     if not 0 <= first <= last < frames:

@@ -6,7 +6,8 @@ from scipy.optimize import linear_sum_assignment, nnls
 
 from rollouts.errors import InputError
 from scoring.attribution import Attribution
-from scoring.features import NMF, Channels, Rotated, fit_nmf, nonnegative_least_squares, resampled, rotated
+from scoring.features import NMF, Channels, Rotated, fit_nmf, resampled, rotated
+from scoring.least_squares import NonnegativeLeastSquares
 
 
 def attribution(activations: np.ndarray, gradients: np.ndarray) -> Attribution:
@@ -57,7 +58,7 @@ def test_least_squares_of_directions_that_depend_on_one_another(generator: np.ra
     directions = np.repeat(generator.random((3, 6)), 2, axis=0).astype(np.float32)
     directions[5] = 0
     rows = np.maximum(generator.standard_normal((200, 6)), 0).astype(np.float32)
-    found = nonnegative_least_squares(rows, directions)
+    found = NonnegativeLeastSquares(directions)(rows)
     assert (found >= 0).all()
     for row, weights in zip(rows.astype(float), found, strict=True):
         assert np.linalg.norm(row - weights @ directions) == pytest.approx(
