@@ -29,6 +29,8 @@ CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
 Settings = TypeVar("Settings")
 # conf/hydra/launcher/joblib.yaml stands in for the plugin's own of that name, and Hydra wonders.
 warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/joblib' is validated against ConfigStore schema")
+# Scores say themselves whether a factorisation converged.
+warnings.filterwarnings("ignore", message=r"Maximum number of iterations \d+ reached")
 
 STOPPED = 75
 """Exit status of a run that was asked to stop, and goes on when it is started again (EX_TEMPFAIL of sysexits.h)."""

@@ -5,7 +5,7 @@ python scripts/reproduce.py agents=zoo/ladder output=results
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -27,15 +27,20 @@ from scoring.pipeline import VERSION, ScoreConfig, score_subject
 from scoring.study import table as tables
 from scoring.study.answer import answer
 from scoring.study.figures import FIGURES
+from scoring.study.milestones import at_equal_completion, completes
 from scoring.study.text import results
 from scoring.subject import explain
+
+EQUAL = "equal_completion.parquet"
+"""Scores at equal completion, in a study's folder, and beside agents whose checkpoints are not shipped."""
 
 
 @dataclass(frozen=True)
 class Study:
-    """Where a study lies, how its banks are played, and how its agents are scored."""
+    """Where a study and its agents' checkpoints lie, how its banks are played, and how its agents are scored."""
 
     output: Path
+    milestones: Path
     plan: BankPlan
     seed: int
     threads: int
@@ -45,6 +50,11 @@ class Study:
     @property
     def table(self) -> Path:
         return self.output / "results.parquet"
+
+    def checkpoints(self, name: str, agent: Agent) -> list[Agent]:
+        """The agent, and those along its training that were kept, in order of steps."""
+        paths = (self.milestones / name).glob("agent-*of*.safetensors")
+        return [*sorted(map(load_agent, paths), key=lambda each: each.steps), agent]
 
 
 def readable(folder: Path) -> tuple[dict[str, Agent], list[str]]:
@@ -101,15 +111,16 @@ def settings(study: Study, agent: Agent, layer: str) -> list[ScoreConfig]:
 
 
 def rows_of(
-    study: Study, name: str, agent: Agent, kind: str, bank: FrameBank, evidence: Callable[[], Evidence]
-) -> Iterator[dict[str, Any]]:
-    """A row for each layer and kind of features, scored now or read from an earlier run, and written at once.
+    study: Study, name: str, agent: Agent, kind: str, bank: FrameBank, evidence: Callable[[], Evidence],
+    layers: Sequence[str] = (),
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    """A row for each layer (all by default) and kind of features, scored now or read from an earlier run.
 
-    `evidence` is gathered when the first score needs it.
+    What is scored is written at once. `evidence` is gathered when the first score needs it.
     """
     shown = hashlib.sha256(bank.frames.tobytes() + bank.pool.tobytes()).hexdigest()
     about = tables.about(name, agent) | {"bank": kind}
-    for layer in agent.network.layers:
+    for layer in layers or agent.network.layers:
         path = study.output / "scores" / f"{name}-{kind}-{layer}.json"
         wanted = settings(study, agent, layer)
         basis = {
@@ -127,8 +138,10 @@ def rows_of(
             yield about | numbers
 
 
-def rows_of_group(study: Study, members: Mapping[str, Agent], advance: Callable[[str], None]) -> list[dict[str, Any]]:
-    """All rows of agents that can be compared."""
+def rows_of_group(
+    study: Study, members: Mapping[str, Agent], advance: Callable[[str], None]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """All rows of agents that can be compared, and the rows of their checkpoints at equal completion."""
     rows = []
     trained = [(name, agent) for name, agent in members.items() if agent.steps]
     shared = bank_of(study, "shared-" + trained[0][1].network.network, trained)
@@ -139,6 +152,23 @@ def rows_of_group(study: Study, members: Mapping[str, Agent], advance: Callable[
         own = bank_of(study, name, [(name, agent)])
         rows += list(rows_of(study, name, agent, "own", own, cache(partial(gather, own))))
         advance(f"{name} on its own bank")
+    return rows, rows_at_equal_completion(study, dict(trained), shared, seen)
+
+
+def rows_at_equal_completion(
+    study: Study, trained: Mapping[str, Agent], shared: FrameBank, seen: Callable[[], Evidence]
+) -> list[dict[str, Any]]:
+    """Rows of the default layer, of checkpoints that complete as many training levels; none where none were kept."""
+    checkpoints = {name: study.checkpoints(name, agent) for name, agent in trained.items()}
+    if all(len(own) == 1 for own in checkpoints.values()):
+        return []
+    level, chosen = at_equal_completion(checkpoints)
+    rows = []
+    for name, agent in chosen.items():
+        scored = name if agent is trained[name] else f"{name}-{agent.steps}"
+        about = {"agent": name, "completion": level, "completes": completes(agent)}
+        found = rows_of(study, scored, agent, "shared", shared, seen, [agent.network.default_layer])
+        rows += [row | about for row in found]
     return rows
 
 
@@ -146,9 +176,11 @@ def task(config: DictConfig) -> None:
     values = plain(config)
     threads = whole(values["threads"], "threads") or cores()
     numbers = {name: whole(values[name], name) for name in ("seed", "steps", "refits")}
-    study = Study(Path(values["output"]), collect.plan(values), threads=threads, **numbers)
+    output, milestones = (Path(values[name]) for name in ("output", "milestones"))
+    study = Study(output, milestones, collect.plan(values), threads=threads, **numbers)
     ScoreConfig(steps=study.steps, refits=study.refits)  # refuses what cannot be
-    agents, unread = readable(Path(values["agents"]))
+    shipped = Path(values["agents"])
+    agents, unread = readable(shipped)
     tables.check_version(study.table)
     torch.set_num_threads(threads)
     tune_process()
@@ -157,6 +189,7 @@ def task(config: DictConfig) -> None:
     groups = grouped(agents)
     with locked(study.output):
         rows: list[dict[str, Any]] = []
+        equal: list[dict[str, Any]] = []
         done = 0
         with track("Scoring", 2 * sum(map(len, groups.values()))) as update:
 
@@ -166,20 +199,24 @@ def task(config: DictConfig) -> None:
                 update(done, what)
 
             for members in groups.values():
-                rows += rows_of_group(study, members, advance)
+                own, at_equal = rows_of_group(study, members, advance)
+                rows, equal = rows + own, equal + at_equal
         tables.save(study.table, rows)
-        report(study, pd.read_parquet(study.table), unread)
+        if equal:
+            tables.save(study.output / EQUAL, equal)
+        kept = next((folder / EQUAL for folder in (study.output, shipped) if (folder / EQUAL).exists()), None)
+        report(study, pd.read_parquet(study.table), None if kept is None else pd.read_parquet(kept), unread)
 
 
-def report(study: Study, found: pd.DataFrame, unread: list[str]) -> None:
-    """Pictures and RESULTS.md."""
+def report(study: Study, found: pd.DataFrame, equal: pd.DataFrame | None, unread: list[str]) -> None:
+    """Pictures and RESULTS.md. `equal` is the table of the rungs at equal completion, where there is one."""
     groups = list(dict.fromkeys(found["group"]))
     prefixes = {group: "" if len(groups) == 1 else f"{group.replace(', ', '-').replace(' ', '-')}-" for group in groups}
     answers = [answer(found, group) for group in groups]
     for group in groups:
         for name, draw in FIGURES.items():
             draw(found[found["group"] == group], study.output / f"{prefixes[group]}{name}.png")
-    text = results(found, answers, prefixes, unread)
+    text = results(found, answers, prefixes, unread, equal)
     write_atomically(study.output / "RESULTS.md", text)
     CONSOLE.print(text.split("\n\n")[1])
     CONSOLE.print(f"Written: {study.output / 'RESULTS.md'}, its pictures, and {study.table}")

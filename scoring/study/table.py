@@ -52,6 +52,7 @@ def numbers(score: Score) -> dict[str, Any]:
         "orbay_chance": diagnostics["orbay2020"]["rf_box"]["chance"],
         "objects": diagnostics["prevalence"]["objects"],
         "completeness_error": diagnostics["completeness_error"]["max"],
+        "completeness_error_mean": diagnostics["completeness_error"]["mean"],
         "split_half_reliability": diagnostics["split_half_reliability"],
         "dead_features": diagnostics["dead_features"],
     }  # fmt: skip

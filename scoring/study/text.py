@@ -4,19 +4,29 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from scoring.evidence import SCORED
 from scoring.study.answer import Answer, of_default_layer
+from scoring.study.milestones import POINTS
 from scoring.study.table import published
 
 LEVEL = 0.05
 
 
-def results(table: pd.DataFrame, answers: Sequence[Answer], pictures: Mapping[str, str], unread: Sequence[str]) -> str:
-    """The whole text. `pictures` maps a group to the prefix of its figures' names; `unread` names agents left out."""
+def results(
+    table: pd.DataFrame, answers: Sequence[Answer], pictures: Mapping[str, str], unread: Sequence[str],
+    equal: pd.DataFrame | None = None,
+) -> str:  # fmt: skip
+    """The whole text. `pictures` maps a group to the prefix of its figures' names; `unread` names agents left out.
+
+    `equal` has the rows of checkpoints at equal completion of training levels.
+    """
     parts = ["# Results", " ".join(summary(each) for each in answers), *_left_out(unread)]
     for each in answers:
         parts += _group(table[table["group"] == each.group], each, pictures[each.group])
+        if equal is not None and (equal["group"] == each.group).any():
+            parts.append(_at_equal_completion(equal[equal["group"] == each.group]))
     parts.append(_others())
     return "\n\n".join(parts) + "\n"
 
@@ -61,8 +71,9 @@ def _group(table: pd.DataFrame, each: Answer, prefix: str) -> list[str]:
         parts += [_tests(each), _power(each)]
     rows = table[table["bank"] == "shared"]
     parts.append(
-        f"Completeness error of integrated gradients (n = 10), largest of any agent and layer: "
-        f"{rows['completeness_error'].max():.3f}."
+        "Completeness error of integrated gradients, in units of the value: "
+        f"{rows['completeness_error_mean'].mean():.4f} on average over agents, layers and frames, "
+        f"{rows['completeness_error'].max():.3f} at most."
     )
     return parts
 
@@ -108,6 +119,26 @@ def _power(each: Answer) -> str:
     lines += ["| shape | " + " | ".join(f"{d:g}" for d in deviations) + " |", "|---" * (1 + len(deviations)) + "|"]
     lines += [
         f"| {shape} | " + " | ".join(f"{p:.2f}" for p in found.values()) + " |" for shape, found in each.power.items()
+    ]
+    return "\n".join(lines)
+
+
+def _at_equal_completion(rows: pd.DataFrame) -> str:
+    """Of each agent the checkpoint that completes as many training levels as the others'; no test."""
+    rows = of_default_layer(rows, "shared", "nmf").sort_values(["levels", "seed"])
+    rho = spearmanr(np.where(rows["levels"] == 0, np.inf, rows["levels"]), rows["graded_score"]).statistic
+    lines = [
+        "### At equal completion of training levels", "",
+        "Of each agent the checkpoint, of those kept along its training, nearest to "
+        f"{rows['completion'].iloc[0]:.1%} of training levels completed, the most that every agent reached. Shares are "
+        f"means of the training curve over the {POINTS} updates before. Spearman's ρ of levels and graded score: "
+        f"{rho:.2f} (no test).", "",
+        "| agent | steps | completes | fraction | graded score |", "|---|---|---|---|---|",
+    ]  # fmt: skip
+    lines += [
+        f"| {row['agent']} | {row['steps']:,} | {row['completes']:.1%} | {_number(row, 'interpretable_fraction', 2)} "
+        f"| {_number(row, 'graded_score', 3)} |"
+        for _, row in rows.iterrows()
     ]
     return "\n".join(lines)
 

@@ -25,11 +25,7 @@ from scoring.report.clips import Clip, trajectory
 from scoring.report.views import EFFECTS, Explained, act, explained, surprising, target_of
 from scoring.subject import explain
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed (apt-get install chromium)"),
-]
+pytestmark = pytest.mark.browser
 NAMES = ('odd<script>alert(1)<img src=x onerror="alert(2)">', "other '&amp; agent")
 CONFIG = ScoreConfig(steps=4, components=4, refits=0, bootstrap=50, permutations=50)
 
@@ -64,16 +60,6 @@ def made(
 
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

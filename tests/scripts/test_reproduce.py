@@ -1,6 +1,7 @@
 """The study as a user reproduces it, on agents that are hardly trained and a bank that is hardly one."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One rung, and a file that is no agent."""
     folder = tmp_path_factory.mktemp("agents")
     agent = untrained_agent("nature", EnvOptions(num_levels=100), seed=1)
-    agent.steps = 1000
+    agent.steps, agent.curve = 1000, [(1000, 6.0)]
     save_agent(folder / "nature-n100.safetensors", agent)
     (folder / "broken.safetensors").write_bytes(b"no agent")
     return folder
@@ -64,6 +65,39 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     other = run("reproduce", f"agents={agents}", *SMALL, cwd=tmp_path)
     assert other.returncode == 1
     assert f"holds scores of version {VERSION + 1}, and this is version {VERSION}" in other.stderr
+
+
+def test_rungs_at_equal_completion(agents: Path, tmp_path: Path) -> None:
+    """Of an agent that completed fewer levels in the end than before, and of another, the checkpoints are compared."""
+    folder = tmp_path / "agents"
+    folder.mkdir()
+    shutil.copy(agents / "nature-n100.safetensors", folder)
+    for name, seed, levels, returns in (("nature-n300", 2, 300, 8.0),):
+        agent = untrained_agent("nature", EnvOptions(num_levels=levels), seed)
+        agent.steps, agent.curve = 3000, [(3000, returns)]
+        save_agent(folder / f"{name}.safetensors", agent)
+        (tmp_path / "kept" / name).mkdir(parents=True)
+        for part, before in ((1, 2.0), (2, 6.5)):
+            early = untrained_agent("nature", EnvOptions(num_levels=levels), seed + 10 * part)
+            early.steps, early.curve = 1000 * part, [(1000 * part, before)]
+            save_agent(tmp_path / "kept" / name / f"agent-{part}of3.safetensors", early)
+    done = run("reproduce", f"agents={folder}", "milestones=kept", *SMALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    equal = pd.read_parquet(tmp_path / "results/equal_completion.parquet")
+    assert equal.groupby("agent")["steps"].first().to_dict() == {"nature-n100": 1000, "nature-n300": 2000}
+    assert set(equal["completion"]) == {0.6}
+    assert set(equal["layer"]) == {"2a"}
+    text = (tmp_path / "results/RESULTS.md").read_text()
+    assert "| nature-n300 | 2,000 | 65.0% |" in text
+    final = pd.read_parquet(tmp_path / "results/results.parquet")
+    same = final[(final["agent"] == "nature-n100") & (final["bank"] == "shared") & (final["layer"] == "2a")]
+    assert equal[equal["agent"] == "nature-n100"]["graded_score"].tolist() == same["graded_score"].tolist()
+
+    # Without the checkpoints, the table that is shipped beside the agents is shown.
+    shutil.copy(tmp_path / "results/equal_completion.parquet", folder)
+    again = run("reproduce", f"agents={folder}", "milestones=nowhere", "output=other", *SMALL, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "| nature-n300 | 2,000 | 65.0% |" in (tmp_path / "other/RESULTS.md").read_text()
 
 
 def test_bad_input_is_refused_before_any_work(agents: Path, tmp_path: Path) -> None:
