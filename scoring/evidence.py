@@ -179,8 +179,8 @@ def move_silhouette(silhouette: BoolArray, occupied: BoolArray, generator: np.ra
 
 
 def _other_velocities(bank: FrameBank, masks: BoolArray, generator: np.random.Generator) -> list[tuple[int, Frames]]:
-    """Frames with the velocity squares of another frame."""
-    if not masks.any():
+    """Frames with the velocity squares of another frame, if there is one."""
+    if not masks.any() or len(bank) == 1:
         return []
     shift = int(generator.integers(1, len(bank)))
     return [

@@ -30,6 +30,9 @@ FIXED = "surface"
 BELOW_ALL = 10.0
 """Taken from the kappa of `FIXED`, so that it ranks behind every other class; kappa is at most 1."""
 
+MIN_EPISODES = 30
+"""In which a class must be seen to get a number."""
+
 BLOCK = 8
 """Environments whose masks are weighted at once: a limit to memory."""
 
@@ -75,13 +78,15 @@ def orbay2020(covered: Iterable[BoolArray], objects: BoolArray) -> float:
 def orbay_chance(covered: Iterable[BoolArray], objects: BoolArray, environment: Labels) -> float:
     """Expectation of `orbay2020` when each frame's objects are those of a random frame of another environment.
 
-    Of any other frame, where there is one environment only. `environment` (frames,).
+    Of any other frame, where there is one environment only; nan where there is one frame only. `environment` (frames,).
     """
+    if len(environment) == 1:
+        return float("nan")
     labels = environment if len(np.unique(environment)) > 1 else np.arange(len(environment))
     total, elsewhere = objects.sum(axis=0, dtype=np.float64), np.empty(objects.shape)
     for label in np.unique(labels):
         own = labels == label
-        elsewhere[own] = (total - objects[own].sum(axis=0)) / max(np.count_nonzero(~own), 1)
+        elsewhere[own] = (total - objects[own].sum(axis=0)) / np.count_nonzero(~own)
     return _mean_precision(covered, elsewhere)
 
 
@@ -231,7 +236,7 @@ def causal_effect(original: FloatArray, removed: FloatArray, weights: Weights | 
     return 1 - ratio(_linear(m, removed), _linear(m, original))
 
 
-def eligible(pixels: Labels, episode: Labels, min_pixels: int = 4, min_episodes: int = 30) -> BoolArray:
+def eligible(pixels: Labels, episode: Labels, min_pixels: int = 4, min_episodes: int = MIN_EPISODES) -> BoolArray:
     """Classes (C,) seen often enough: `min_pixels` visible in a frame of at least `min_episodes` different episodes.
 
     `pixels` (N, C) counts the visible, undilated pixels of each class; `episode` (N,).

@@ -369,11 +369,12 @@ def _orbay(subject: Subject, measured: Measured, config: ScoreConfig) -> dict[st
         "rf_box": lambda cells: covered(cells, subject.geometry),
         "none": lambda cells: np.asarray(squares.T @ cells.astype(np.float32) @ squares > 0),
     }
-    found = {}
+    found: dict[str, dict[str, float | None]] = {}
     for name, cover in covers.items():
         areas = [cover(chosen[:, k]) for k in range(chosen.shape[1])]
         objects = subject.evidence.objects
-        value, chance = orbay2020(areas, objects), orbay_chance(areas, objects, subject.bank.environment)
+        numbers = orbay2020(areas, objects), orbay_chance(areas, objects, subject.bank.environment)
+        value, chance = (None if np.isnan(number) else number for number in numbers)
         found[name] = {"value": value, "chance": chance}
     return found
 

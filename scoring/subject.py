@@ -32,6 +32,8 @@ from scoring.projection import push_forward
 from scoring.statistics import bootstrap_multiplicities, interval
 
 Maps = NDArray[np.float32]
+MIN_ENVIRONMENTS = 4
+"""For intervals and tests: chance needs two environments in each half."""
 NO_NUMBER: dict[str, Any] = {"value": None, "interval": None}
 
 
@@ -94,7 +96,7 @@ class Subject:
     @property
     def resamples(self) -> bool:
         """Whether there are environments enough for intervals, tests and chance between frames."""
-        return self.environments >= 4
+        return self.environments >= MIN_ENVIRONMENTS
 
     @cached_property
     def _masks(self) -> dict[tuple[int, bool], Maps]:

@@ -18,7 +18,7 @@ from rollouts.files import write_atomically
 from scoring.evidence import Evidence, gather
 from scoring.pipeline import VERSION, Score, ScoreConfig, attributed_frames, check, score
 from scoring.report.figures import features_figure
-from scoring.report.table import comparison, features_table, save_parquet
+from scoring.report.table import comparison, features_table, save_parquet, why_no_headline
 from scoring.subject import Subject, explain, frames_to_explain
 
 
@@ -113,6 +113,8 @@ def task(config: DictConfig) -> str | None:
         paths = write(run, name, found, bank)
         CONSOLE.print(comparison([(name, found.summary)]))
         CONSOLE.print(features_table(found))
+        if lacking := why_no_headline(found.summary):
+            CONSOLE.print(lacking)
         CONSOLE.print("Written: " + ", ".join(map(str, paths)))
     return None
 

@@ -10,7 +10,9 @@ from rich.table import Table
 
 from rollouts.files import atomic_path
 from scoring.evidence import NAMES, SCORED
+from scoring.metrics import MIN_EPISODES
 from scoring.pipeline import Score
+from scoring.subject import MIN_ENVIRONMENTS
 
 
 def nearest_class(score: Score, k: int) -> int | None:
@@ -66,6 +68,16 @@ def comparison(columns: Sequence[tuple[str, dict[str, Any]]]) -> Table:
     for name, value in rows:
         table.add_row(name, *(value(summary) for _, summary in columns))
     return table
+
+
+def why_no_headline(summary: dict[str, Any]) -> str | None:
+    """The sentence that says what a bank lacks for a headline; None where nothing."""
+    environments, enough = summary["bank"]["environments"], MIN_ENVIRONMENTS
+    if environments < enough:
+        return f"The bank has {environments} of the {enough} environments that a headline, intervals and tests need."
+    if not summary["headline"]["eligible"]:
+        return f"No class is seen in the {MIN_EPISODES} episodes that a number needs, so there is no headline."
+    return None
 
 
 def _plain(value: float | None, digits: int = 3) -> str:

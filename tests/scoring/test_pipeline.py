@@ -9,19 +9,19 @@ import torch
 from torch import nn
 
 from agents.checkpoint import Agent, untrained_agent
-from rollouts.bank import BankError, FrameBank
+from rollouts.bank import BankError, BankPlan, FrameBank, collect
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
 from rollouts.masks import dilate
 from scoring import subject
 from scoring.attribution import attribute
-from scoring.evidence import NAMES, Evidence
+from scoring.evidence import NAMES, Evidence, gather
 from scoring.features import Channels
 from scoring.geometry import average_over_cells
 from scoring.metrics import orbay2020, threshold
 from scoring.pipeline import ScoreConfig, attributed_frames, score
 from scoring.projection import covered
-from scoring.report.table import comparison, features_table, frame, label
+from scoring.report.table import comparison, features_table, frame, label, why_no_headline
 
 FAST = ScoreConfig(features="channels", steps=4, bootstrap=200, permutations=99, refits=1, components=4)
 
@@ -169,6 +169,62 @@ def test_a_trajectory_gets_no_interval_and_no_headline(agent: Agent, bank: Frame
     assert found.summary["diagnostics"]["lift"]["value"] is None
     assert 0 < found.summary["diagnostics"]["orbay2020"]["rf_box"]["value"] < 1
     assert np.isfinite(found.features.kappa[0, NAMES.index("wall")])
+
+
+def test_one_frame_gets_no_number_that_needs_another(agent: Agent, bank: FrameBank) -> None:
+    one = collect(
+        [("idle", lambda frames: np.full(len(frames), 4, np.int32))],
+        EnvOptions().unseen(),
+        BankPlan("trajectory", 1, 1, 1, False, 0),
+        seed=8,
+    )
+    found = score(agent, one, gather(one), FAST)
+    summary = found.summary
+    assert summary["diagnostics"]["orbay2020"]["rf_box"]["value"] > 0
+    assert summary["diagnostics"]["orbay2020"]["rf_box"]["chance"] is None
+    assert summary["headline"]["graded_score"] == {"value": None, "interval": None}
+    assert "NaN" not in json.dumps(summary)
+    assert why_no_headline(summary) == (
+        "The bank has 1 of the 4 environments that a headline, intervals and tests need."
+    )
+
+
+def test_a_feature_that_never_fires_is_dead_and_counts(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
+    """It scores 0 in the headline's denominator, and gets no number of its own."""
+    alive = score(agent, bank, evidence, FAST)
+    conv = agent.network.trunk.get_submodule("2b_conv")
+    assert isinstance(conv, nn.Conv2d)
+    assert conv.bias is not None
+    silenced = int(alive.features.share.argmax())
+    with torch.no_grad():
+        conv.weight[silenced], conv.bias[silenced] = 0, 0
+    found = score(agent, bank, evidence, FAST)
+    assert found.summary["diagnostics"]["dead_features"] == np.count_nonzero(found.features.share < 0.001) > 0
+    assert found.features.share[silenced] == found.features.graded[silenced] == 0
+    assert np.isnan(found.features.kappa[silenced]).all()
+    headline = found.summary["headline"]
+    assert headline["features"] == 32
+    assert headline["graded_score"]["value"] == pytest.approx(found.features.graded.sum() / 32)
+    assert "NaN" not in json.dumps(found.summary)
+
+
+def test_a_class_that_never_appears_is_reported_without_a_number(
+    agent: Agent, bank: FrameBank, evidence: Evidence
+) -> None:
+    c = NAMES.index("crate")
+    masks = evidence.masks.copy()
+    masks[:, c] = False
+    others = {
+        kind: {name: changed for name, changed in getattr(evidence, kind).items() if name != "crate"}
+        for kind in ("removed", "control")
+    }
+    found = score(agent, bank, replace(evidence, masks=masks, **others), FAST)
+    assert found.summary["classes"]["crate"] == {"frames": 0, "episodes": 0, "eligible": False, "prevalence": 0}
+    assert "crate" not in found.summary["headline"]["eligible"]
+    for numbers in (found.features.kappa, found.features.causal, found.features.iou, found.features.average_precision):
+        assert not (numbers[:, c] > 0).any()
+    assert not (found.features.which == c).any()
+    assert "NaN" not in json.dumps(found.summary)
 
 
 def test_bad_input_is_refused_before_any_work(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
