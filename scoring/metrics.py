@@ -30,6 +30,9 @@ FIXED = "surface"
 BELOW_ALL = 10.0
 """Taken from the kappa of `FIXED`, so that it ranks behind every other class; kappa is at most 1."""
 
+DRAWS = 256
+"""Draws of environments taken at once: a limit to memory."""
+
 MIN_EPISODES = 30
 """In which a class must be seen to get a number."""
 
@@ -161,7 +164,10 @@ class Energies:
 
     def split(self, parts: int) -> list["Energies"]:
         """The energies of `parts` equal groups of consecutive classes."""
-        groups = (np.split(sums, parts, axis=1) for sums in (self.aligned, self.between, self.within, self.signed))
+        groups = (
+            [np.ascontiguousarray(part) for part in np.split(sums, parts, axis=1)]
+            for sums in (self.aligned, self.between, self.within, self.signed)
+        )
         return [
             Energies(aligned, between, within, signed, self.mass, self.samples)
             for aligned, between, within, signed in zip(*groups, strict=True)
@@ -335,8 +341,11 @@ def _linear(m: FloatArray, sums: FloatArray) -> FloatArray:
 
 def _quadratic(left: FloatArray, matrices: FloatArray, right: FloatArray) -> FloatArray:
     """sum_ef left_e X_ef right_f: left, right (..., E) and matrices (K, C, E, E) give (..., K, C)."""
-    rows, columns = left.reshape(-1, left.shape[-1]), right.reshape(-1, right.shape[-1])
-    result = np.empty((len(rows), *matrices.shape[:2]))
-    for k, matrix in enumerate(matrices):
-        result[:, k] = np.einsum("cde,de->dc", rows @ matrix, columns)
+    environments = left.shape[-1]
+    rows, columns = left.reshape(-1, environments, 1), right.reshape(-1, 1, environments)
+    flat = matrices.reshape(-1, environments**2).T
+    result = np.empty((len(rows), flat.shape[1]))
+    for start in range(0, len(rows), DRAWS):
+        products = rows[start : start + DRAWS] * columns[start : start + DRAWS]
+        result[start : start + DRAWS] = products.reshape(-1, environments**2) @ flat
     return result.reshape(*left.shape[:-1], *matrices.shape[:2])

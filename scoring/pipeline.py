@@ -345,20 +345,10 @@ def _lift(
     if not subject.resamples or not subject.headline.any():
         return NO_NUMBER
     alive = verdict.alive
-    _, value = best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=measure)
-    left_out = []
-    for weights in 1 - np.eye(subject.environments):
-        without_one = partial(_weighted, measure, weights)
-        left_out.append(
-            best_class_lift(measured.energies, subject.headline, alive, config.seed, measure=without_one)[1]
-        )
-    return {"value": value, "interval": list(jackknife_interval(value, np.array(left_out)))}
-
-
-def _weighted(
-    measure: Callable[[Energies, FloatArray], FloatArray], weights: FloatArray, energies: Energies, half: FloatArray
-) -> FloatArray:
-    return measure(energies, half * weights)
+    held_out = partial(best_class_lift, measured.energies, subject.headline, alive, config.seed, measure=measure)
+    value = float(held_out()[1])
+    left_out = held_out(weights=1 - np.eye(subject.environments))[1]
+    return {"value": value, "interval": list(jackknife_interval(value, left_out))}
 
 
 def _orbay(subject: Subject, measured: Measured, config: ScoreConfig) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from rollouts.errors import InputError
-from scoring.metrics import BoolArray, Energies, FloatArray, IntArray, ratio
+from scoring.metrics import DRAWS, BoolArray, Energies, FloatArray, IntArray, ratio
 
 
 def bootstrap_multiplicities(environments: int, draws: int, seed: int) -> IntArray:
@@ -76,21 +76,27 @@ def best_class_lift(
     seed: int,
     splits: int = 20,
     measure: Callable[[Energies, FloatArray], FloatArray] = Energies.lift,
-) -> tuple[FloatArray, float]:
-    """Lift of each feature's best class (K,), chosen on one half of the environments and evaluated on the other.
+    weights: FloatArray | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Lift of each feature's best class (..., K), chosen on one half of the environments and evaluated on the other.
 
     The mean over `splits` random halvings, both ways, without those in which the feature has no attribution; and the
-    mean of that over the living features. `measure` can also be `Energies.localisation`; `eligible` (C,), `alive` (K,).
-    Raises `InputError` below four environments: chance needs two in each half.
+    mean of that over the living features (...). `measure` can also be `Energies.localisation`; `eligible` (C,), `alive`
+    (K,); `weights` (..., E) says how often each environment counts, once by default. Raises `InputError` below four
+    environments: chance needs two in each half.
     """
-    chosen_on = measure(energies, halves(energies.environments, seed, splits))
+    count = energies.environments
+    half = halves(count, seed, splits)
+    if weights is not None:
+        half = half.reshape(2, splits, *(1,) * (weights.ndim - 1), count) * weights
+    chosen_on = measure(energies, half)
     evaluated_on = chosen_on[::-1]
     candidates = np.where(eligible & ~np.isnan(chosen_on), chosen_on, -np.inf)
     best = candidates.argmax(axis=-1)[..., None]
     held_out = np.take_along_axis(evaluated_on, best, axis=-1)[..., 0]
     held_out[np.isneginf(candidates.max(axis=-1))] = np.nan
-    lifts = _mean(held_out.reshape(-1, held_out.shape[-1]))
-    return lifts, float(_mean(lifts[alive]))
+    lifts = _mean(held_out.reshape(-1, *held_out.shape[2:]))
+    return lifts, _mean(np.moveaxis(lifts[..., alive], -1, 0))
 
 
 def permutation_p_values(energies: Energies, draws: int = 9999, seed: int = 0) -> FloatArray:
@@ -103,12 +109,13 @@ def permutation_p_values(energies: Energies, draws: int = 9999, seed: int = 0) -
     _require_environments(environments)
     permutations = np.random.default_rng(seed).permuted(np.tile(np.arange(environments), (draws, 1)), axis=1)
     pairs = np.ascontiguousarray(np.moveaxis(energies.aligned, (2, 3), (0, 1)))
-    observed, permuted = np.zeros(pairs.shape[2:]), np.zeros((draws, *pairs.shape[2:]))
-    for e in range(environments):
-        observed += pairs[e, e]
-        permuted += pairs[e, permutations[:, e]]
-    tied_or_above = permuted >= observed * (1 - 1e-12)  # equal sums differ by rounding when added in another order
-    return np.asarray((1 + tied_or_above.sum(axis=0)) / (draws + 1))
+    everyone = np.arange(environments)
+    least = pairs[everyone, everyone].sum(axis=0) * (1 - 1e-12)  # equal sums differ by rounding in another order
+    tied_or_above = np.zeros(least.shape, dtype=np.int64)
+    for block in np.array_split(permutations, max(draws // DRAWS, 1)):
+        permuted = sum(pairs[e, block[:, e]] for e in range(environments))
+        tied_or_above += (permuted >= least).sum(axis=0)
+    return np.asarray((1 + tied_or_above) / (draws + 1))
 
 
 def benjamini_hochberg(p: FloatArray, level: float = 0.05) -> BoolArray:

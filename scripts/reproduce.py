@@ -46,6 +46,8 @@ class Study:
     threads: int
     steps: int
     refits: int
+    bootstrap: int
+    permutations: int
 
     @property
     def table(self) -> Path:
@@ -103,9 +105,9 @@ def bank_of(study: Study, name: str, players: list[tuple[str, Agent]]) -> FrameB
 def settings(study: Study, agent: Agent, layer: str) -> list[ScoreConfig]:
     """How a layer is scored; factorisations are repeated, and channels rotated, at the layer of the headline only."""
     at_default = layer == agent.network.default_layer
-    refits = study.refits if at_default else 0
+    draws = {name: getattr(study, name) for name in ("steps", "bootstrap", "permutations")}
     return [
-        ScoreConfig(layer=layer, features=features, steps=study.steps, refits=refits)
+        ScoreConfig(layer=layer, features=features, refits=study.refits if at_default else 0, **draws)
         for features in ("nmf", "channels", *(["rotated"] if at_default else []))
     ]
 
@@ -175,10 +177,12 @@ def rows_at_equal_completion(
 def task(config: DictConfig) -> None:
     values = plain(config)
     threads = whole(values["threads"], "threads") or cores()
-    numbers = {name: whole(values[name], name) for name in ("seed", "steps", "refits")}
+    numbers = {name: whole(values[name], name) for name in ("seed", "steps", "refits", "bootstrap", "permutations")}
     output, milestones = (Path(values[name]) for name in ("output", "milestones"))
     study = Study(output, milestones, collect.plan(values), threads=threads, **numbers)
-    ScoreConfig(steps=study.steps, refits=study.refits)  # refuses what cannot be
+    ScoreConfig(  # refuses what cannot be
+        steps=study.steps, refits=study.refits, bootstrap=study.bootstrap, permutations=study.permutations
+    )
     shipped = Path(values["agents"])
     agents, unread = readable(shipped)
     tables.check_version(study.table)

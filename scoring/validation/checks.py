@@ -483,16 +483,8 @@ def _best_feature(bases: Mapping[str, Judged], name: str, reported: bool) -> Che
 def _held_out_localisation(found: Judged) -> tuple[float, FloatArray]:
     """Localisation of the best class, chosen on other environments; and its values with each environment left out."""
     energies, alive, allowed = found.measured.energies, found.verdict.alive, found.subject.headline
-    _, value = best_class_lift(energies, allowed, alive, 0, measure=Energies.localisation)
-    left_out = [
-        best_class_lift(energies, allowed, alive, 0, measure=partial(_without, weights))[1]
-        for weights in 1 - np.eye(energies.environments)
-    ]
-    return value, np.array(left_out)
-
-
-def _without(weights: FloatArray, energies: Energies, half: FloatArray) -> FloatArray:
-    return energies.localisation(half * weights)
+    held_out = partial(best_class_lift, energies, allowed, alive, 0, measure=Energies.localisation)
+    return float(held_out()[1]), held_out(weights=1 - np.eye(energies.environments))[1]
 
 
 def pairs(subjects: Mapping[str, Subject], advance: Advance) -> Found:
