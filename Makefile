@@ -16,8 +16,8 @@ edit: $(BIN)/.installed ## edit each feature out of the trained agent of zoo/, a
 reproduce: $(BIN)/.installed ## score every agent of the ladder, and write results/RESULTS.md with its pictures
 	$(BIN)/python scripts/reproduce.py agents=zoo/ladder output=results
 
-test: $(BIN)/.installed ## the tests, a few minutes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+test: $(BIN)/.installed ## the tests, a few minutes; MARKERS="not slow" chooses others
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(MARKERS),-m "$(MARKERS)")
 
 test-browser: $(BIN)/.installed ## the pages in Chromium (apt-get install chromium)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser
