@@ -180,7 +180,7 @@ def task(config: DictConfig) -> None:
                 done += 1
                 advance(name)
         record |= {
-            "agent": fingerprint(agent), "published": fingerprint(published) if published else None,
+            "agent_sha256": fingerprint(agent), "published_sha256": fingerprint(published) if published else None,
             "cutoffs": asdict(Cutoffs()), "seconds": time.monotonic() - started,
         }  # fmt: skip
         write_atomically(run / "validation.json", json.dumps(record, indent=2) + "\n")
