@@ -6,7 +6,7 @@ python scripts/reproduce.py agents=zoo/ladder output=results
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 import collect
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from agents.computation import tune_process
-from common import CONSOLE, cores, locked, main, plain, track, whole
+from common import CONSOLE, build, cores, locked, main, plain, track, whole
 from rollouts.bank import BankPlan, FrameBank, load, save
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
@@ -44,10 +44,7 @@ class Study:
     plan: BankPlan
     seed: int
     threads: int
-    steps: int
-    refits: int
-    bootstrap: int
-    permutations: int
+    scoring: ScoreConfig
 
     @property
     def table(self) -> Path:
@@ -105,11 +102,8 @@ def bank_of(study: Study, name: str, players: list[tuple[str, Agent]]) -> FrameB
 def settings(study: Study, agent: Agent, layer: str) -> list[ScoreConfig]:
     """How a layer is scored; factorisations are repeated, and channels rotated, at the layer of the headline only."""
     at_default = layer == agent.network.default_layer
-    draws = {name: getattr(study, name) for name in ("steps", "bootstrap", "permutations")}
-    return [
-        ScoreConfig(layer=layer, features=features, refits=study.refits if at_default else 0, **draws)
-        for features in ("nmf", "channels", *(["rotated"] if at_default else []))
-    ]
+    how = replace(study.scoring, layer=layer, refits=study.scoring.refits if at_default else 0)
+    return [replace(how, features=features) for features in ("nmf", "channels", *(["rotated"] if at_default else []))]
 
 
 def rows_of(
@@ -131,7 +125,7 @@ def rows_of(
         }  # fmt: skip
         kept = json.loads(path.read_text()) if path.exists() else {}
         if kept.get("basis") != basis:
-            subject = explain(agent.network, layer, bank, evidence(), steps=study.steps)
+            subject = explain(agent.network, layer, bank, evidence(), steps=study.scoring.steps)
             scores = [tables.numbers(score_subject(agent, subject, how)) for how in wanted]
             kept = {"basis": basis, "scores": scores}
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -177,12 +171,10 @@ def rows_at_equal_completion(
 def task(config: DictConfig) -> None:
     values = plain(config)
     threads = whole(values["threads"], "threads") or cores()
-    numbers = {name: whole(values[name], name) for name in ("seed", "steps", "refits", "bootstrap", "permutations")}
+    scoring = build(ScoreConfig, {name: values[name] for name in ("steps", "refits", "bootstrap", "permutations")}, "")
     output, milestones = (Path(values[name]) for name in ("output", "milestones"))
-    study = Study(output, milestones, collect.plan(values), threads=threads, **numbers)
-    ScoreConfig(  # refuses what cannot be
-        steps=study.steps, refits=study.refits, bootstrap=study.bootstrap, permutations=study.permutations
-    )
+    seed = whole(values["seed"], "seed")
+    study = Study(output, milestones, collect.plan(values), seed, threads, scoring)
     shipped = Path(values["agents"])
     agents, unread = readable(shipped)
     tables.check_version(study.table)
