@@ -1,9 +1,9 @@
 """Scoring one agent on one bank, start to finish."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import Any
 
@@ -122,18 +122,23 @@ class FeatureScores:
 
 @dataclass(frozen=True)
 class Score:
-    """The result: `summary` as JSON can hold it, the features' scores, and their normalised maps (N, K, H, W).
+    """The result: `summary` as JSON can hold it, the verdict, and the features' normalised maps (N, K, H, W).
 
     The maps are on the cells of the layer, whose place in the frame is `geometry`, or on pixels (64, 64) if projected.
-    `basis` makes the same features of attributions to other frames.
+    `basis` makes the same features of attributions to other frames. `features` is worked out when it is asked for.
     """
 
     summary: dict[str, Any]
-    features: FeatureScores
+    verdict: Verdict
     eligible: BoolArray
     maps: Maps
     geometry: LayerGeometry
     basis: FeatureSet
+    work_out: Callable[[], FeatureScores]
+
+    @cached_property
+    def features(self) -> FeatureScores:
+        return self.work_out()
 
 
 def attributed_frames(bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> int:
@@ -172,8 +177,11 @@ def score(
     return score_subject(agent, subject, config)
 
 
-def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
-    """Score attributions that `explain` made with the same target, method, steps and layer as `config` says."""
+def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations: Sequence[int] = DILATIONS) -> Score:
+    """Score attributions that `explain` made with the same target, method, steps and layer as `config` says.
+
+    The headline with masks widened by each of `dilations` stands beside that of `config.dilation`.
+    """
     layer, geometry = check(agent, config)
     bank, own = subject.bank, subject.own
     basis: FeatureSet
@@ -184,10 +192,10 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
     else:
         basis = rotated(geometry.channels, config.rotations, config.seed)
     kernel = _kernel(agent, layer, geometry, basis, bank, config)
-    measured, *others = subject.measure(basis, kernel, [config.dilation, *_other_dilations(config)])
+    others = [pixels for pixels in dilations if pixels != config.dilation]
+    measured, *beside = subject.measure(basis, kernel, [config.dilation, *others])
     cutoffs = Cutoffs(dead=Cutoffs.dead / (config.rotations if config.features == "rotated" else 1))
     verdict = judge(measured, subject, cutoffs, config.bootstrap, config.seed)
-    scores = _feature_scores(measured, subject, verdict, basis, config)
     verdicts = [verdict, *_refits(subject, kernel, cutoffs, config)] if isinstance(basis, NMF) else [verdict]
     summary = {
         "version": VERSION,
@@ -206,11 +214,11 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
                 "baseline": own.baseline,
             },
             "frames_without_attribution": int((~measured.kept).sum()),
-            "dead_features": int((scores.share < cutoffs.dead).sum()),
+            "dead_features": int((~verdict.alive).sum()),
             "residual_share": _residual_share(basis, own, measured.cells),
             "dilations": {
                 str(pixels): _brief(other, subject, cutoffs, config)
-                for pixels, other in zip(_other_dilations(config), others, strict=True)
+                for pixels, other in zip(others, beside, strict=True)
             },
         },
         "classes": subject.classes(),
@@ -229,11 +237,8 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig) -> Score:
         "versions": {name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
     }  # fmt: skip
-    return Score(summary, scores, subject.eligible, measured.maps, geometry, basis)
-
-
-def _other_dilations(config: ScoreConfig) -> list[int]:
-    return [pixels for pixels in DILATIONS if pixels != config.dilation]
+    work_out = partial(_feature_scores, measured, subject, verdict, basis, config)
+    return Score(summary, verdict, subject.eligible, measured.maps, geometry, basis, work_out)
 
 
 def _pool(subject: Subject) -> Attribution:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 from rich.table import Table
 
-from agents.checkpoint import untrained_agent
+from agents.checkpoint import Agent, untrained_agent
 from agents.computation import choose, tune_process
 from agents.networks import NETWORKS, ActorCritic
 from agents.play import Player
@@ -34,8 +34,8 @@ from rollouts.masks import Renderer
 from rollouts.state import parse
 from scoring.attribution import BATCH, attribute
 from scoring.evidence import gather
-from scoring.pipeline import ScoreConfig, score_subject
-from scoring.subject import explain
+from scoring.pipeline import FeatureScores, ScoreConfig, score_subject
+from scoring.subject import Subject, explain
 
 INTEGRATION_STEPS = 10
 """Of integrated gradients, where scoring is measured: the number of Hilton et al. 2020."""
@@ -225,7 +225,7 @@ def bench_score(chosen: Bench) -> dict[str, Any]:
             for features in ("nmf", "channels"):
                 refits = ScoreConfig.refits if layer == agent.network.default_layer else 0
                 how = ScoreConfig(layer=layer, features=features, steps=INTEGRATION_STEPS, refits=refits)
-                timed(f"{features} at {layer}", partial(score_subject, agent, subject, how))
+                timed(f"{features} at {layer}", partial(_all_scores, agent, subject, how))
     for name, value in seconds.items():
         CONSOLE.print(f"{name}: {value:.1f} s")
     CONSOLE.print(f"in all: {sum(seconds.values()):.0f} s")
@@ -234,6 +234,11 @@ def bench_score(chosen: Bench) -> dict[str, Any]:
         "Captum's LayerIntegratedGradients, times our attribution": lambda: _captum_ratio(agent.network, bank.frames),
     }
     return {"seconds": seconds, "ratios": _alternate(chosen.rounds, jobs)}
+
+
+def _all_scores(agent: Agent, subject: Subject, how: ScoreConfig) -> FeatureScores:
+    """The agent's score, and everything about each feature."""
+    return score_subject(agent, subject, how).features
 
 
 def _attribution_ratio(network: ActorCritic, frames: NDArray[np.uint8]) -> float:

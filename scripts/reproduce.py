@@ -126,7 +126,7 @@ def rows_of(
         kept = json.loads(path.read_text()) if path.exists() else {}
         if kept.get("basis") != basis:
             subject = explain(agent.network, layer, bank, evidence(), steps=study.scoring.steps)
-            scores = [tables.numbers(score_subject(agent, subject, how)) for how in wanted]
+            scores = [tables.numbers(score_subject(agent, subject, how, dilations=())) for how in wanted]
             kept = {"basis": basis, "scores": scores}
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, json.dumps(kept) + "\n")

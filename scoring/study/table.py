@@ -43,7 +43,7 @@ def numbers(score: Score) -> dict[str, Any]:
 
     Those two are of the first factorisation; `_low` and `_high` are limits of 95 % intervals.
     """
-    summary, features = score.summary, score.features
+    summary, verdict = score.summary, score.verdict
     headline, diagnostics = summary["headline"], summary["diagnostics"]
     found: dict[str, Any] = {
         "version": summary["version"], "layer": summary["layer"]["name"], "features": summary["settings"]["features"],
@@ -66,10 +66,10 @@ def numbers(score: Score) -> dict[str, Any]:
     found["fraction_sd"] = float(np.std(factorised["interpretable_fraction"])) if factorised else None
     for name in SCORED:
         c = NAMES.index(name)
-        kappa = features.kappa[:, c][np.isfinite(features.kappa[:, c])]
+        kappa = verdict.kappa[:, c][np.isfinite(verdict.kappa[:, c])]
         eligible = bool(score.eligible[c]) and kappa.size
         found[f"kappa_{name}"] = float(kappa.max()) if eligible else None
-        found[f"found_{name}"] = int((features.which == c).sum()) if eligible else None
+        found[f"found_{name}"] = int((verdict.which == c).sum()) if eligible else None
     return found
 
 

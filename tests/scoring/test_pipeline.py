@@ -19,7 +19,7 @@ from scoring.evidence import NAMES, Evidence, gather
 from scoring.features import Channels
 from scoring.geometry import average_over_cells
 from scoring.metrics import orbay2020, threshold
-from scoring.pipeline import ScoreConfig, attributed_frames, score
+from scoring.pipeline import DILATIONS, ScoreConfig, attributed_frames, score, score_subject
 from scoring.projection import covered
 from scoring.report.table import comparison, features_table, frame, label, why_no_headline
 
@@ -108,6 +108,20 @@ def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evi
         assert found.features.causal[k, NAMES.index("crate")] == pytest.approx(1 - removed / original, rel=1e-3)
     drop = float((own.outputs[changed.index] - after.outputs).mean())
     assert found.summary["classes"]["crate"]["target_drop"] == pytest.approx(drop, rel=1e-3, abs=1e-7)
+
+
+def test_what_is_reported_beside_a_score_does_not_change_it(
+    agent: Agent, bank: FrameBank, evidence: Evidence
+) -> None:  # fmt: skip
+    explained = subject.explain(agent.network, "2b", bank, evidence, steps=FAST.steps, pool=False)
+    full, brief = (score_subject(agent, explained, FAST, dilations) for dilations in (DILATIONS, ()))
+    assert set(full.summary["diagnostics"]["dilations"]) == {"0", "4"}
+    assert not brief.summary["diagnostics"]["dilations"]
+    for name in ("graded_score", "interpretable_fraction"):
+        one, other = brief.summary["headline"][name], full.summary["headline"][name]
+        np.testing.assert_allclose([one["value"], *one["interval"]], [other["value"], *other["interval"]], rtol=1e-12)
+    np.testing.assert_allclose(brief.features.kappa, full.features.kappa, rtol=1e-12)
+    np.testing.assert_array_equal(brief.features.p, full.features.p)
 
 
 def test_the_features_of_an_untrained_network_are_not_interpretable(
