@@ -26,13 +26,13 @@ from scoring.evidence import Evidence, gather
 from scoring.pipeline import VERSION, ScoreConfig, score_subject
 from scoring.study import table as tables
 from scoring.study.answer import answer
-from scoring.study.figures import FIGURES
-from scoring.study.milestones import at_equal_completion, completes
+from scoring.study.figures import FIGURES, along_training
+from scoring.study.milestones import completes
 from scoring.study.text import results
 from scoring.subject import explain
 
-EQUAL = "equal_completion.parquet"
-"""Scores at equal completion, in a study's folder, and beside agents whose checkpoints are not shipped."""
+MILESTONES = "milestones.parquet"
+"""Scores along each training, in a study's folder, and beside agents whose checkpoints are not shipped."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class Study:
     def table(self) -> Path:
         return self.output / "results.parquet"
 
-    def checkpoints(self, name: str, agent: Agent) -> list[Agent]:
-        """The agent, and those along its training that were kept, in order of steps."""
+    def checkpoints(self, name: str) -> list[Agent]:
+        """Those of an agent's training that were kept, in order of steps, without the finished agent."""
         paths = (self.milestones / name).glob("agent-*of*.safetensors")
-        return [*sorted(map(load_agent, paths), key=lambda each: each.steps), agent]
+        return sorted(map(load_agent, paths), key=lambda each: each.steps)
 
 
 def readable(folder: Path) -> tuple[dict[str, Agent], list[str]]:
@@ -99,26 +99,26 @@ def bank_of(study: Study, name: str, players: list[tuple[str, Agent]]) -> FrameB
     return bank
 
 
-def settings(study: Study, agent: Agent, layer: str) -> list[ScoreConfig]:
+def settings(study: Study, agent: Agent, layer: str, features: Sequence[str]) -> list[ScoreConfig]:
     """How a layer is scored; factorisations are repeated, and channels rotated, at the layer of the headline only."""
     at_default = layer == agent.network.default_layer
     how = replace(study.scoring, layer=layer, refits=study.scoring.refits if at_default else 0)
-    return [replace(how, features=features) for features in ("nmf", "channels", *(["rotated"] if at_default else []))]
+    return [replace(how, features=kind) for kind in features if at_default or kind != "rotated"]
 
 
 def rows_of(
     study: Study, name: str, agent: Agent, kind: str, bank: FrameBank, evidence: Callable[[], Evidence],
-    layers: Sequence[str] = (),
+    layers: Sequence[str] = (), features: Sequence[str] = ("nmf", "channels", "rotated"),
 ) -> Iterator[dict[str, Any]]:  # fmt: skip
     """A row for each layer (all by default) and kind of features, scored now or read from an earlier run.
 
     What is scored is written at once. `evidence` is gathered when the first score needs it.
     """
     shown = hashlib.sha256(bank.frames.tobytes() + bank.pool.tobytes()).hexdigest()
-    about = tables.about(name, agent) | {"bank": kind}
+    about = tables.about(name, agent) | {"bank": kind, "bank_sha256": shown}
     for layer in layers or agent.network.layers:
         path = study.output / "scores" / f"{name}-{kind}-{layer}.json"
-        wanted = settings(study, agent, layer)
+        wanted = settings(study, agent, layer, features)
         basis = {
             "version": VERSION, "weights_sha256": about["weights_sha256"], "bank_sha256": shown,
             "settings": [asdict(how) for how in wanted],
@@ -137,35 +137,27 @@ def rows_of(
 def rows_of_group(
     study: Study, members: Mapping[str, Agent], advance: Callable[[str], None]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """All rows of agents that can be compared, and the rows of their checkpoints at equal completion."""
-    rows = []
+    """All rows of agents that can be compared, and the rows along their trainings."""
+    rows, along = [], []
     trained = [(name, agent) for name, agent in members.items() if agent.steps]
     shared = bank_of(study, "shared-" + trained[0][1].network.network, trained)
     seen = cache(partial(gather, shared))
+    checkpoints = {name: study.checkpoints(name) for name, _ in trained}
     for name, agent in members.items():
-        rows += list(rows_of(study, name, agent, "shared", shared, seen))
+        on_shared = list(rows_of(study, name, agent, "shared", shared, seen))
         advance(f"{name} on the shared bank")
         own = bank_of(study, name, [(name, agent)])
-        rows += list(rows_of(study, name, agent, "own", own, cache(partial(gather, own))))
+        rows += [*on_shared, *rows_of(study, name, agent, "own", own, cache(partial(gather, own)))]
         advance(f"{name} on its own bank")
-    return rows, rows_at_equal_completion(study, dict(trained), shared, seen)
-
-
-def rows_at_equal_completion(
-    study: Study, trained: Mapping[str, Agent], shared: FrameBank, seen: Callable[[], Evidence]
-) -> list[dict[str, Any]]:
-    """Rows of the default layer, of checkpoints that complete as many training levels; none where none were kept."""
-    checkpoints = {name: study.checkpoints(name, agent) for name, agent in trained.items()}
-    if all(len(own) == 1 for own in checkpoints.values()):
-        return []
-    level, chosen = at_equal_completion(checkpoints)
-    rows = []
-    for name, agent in chosen.items():
-        scored = name if agent is trained[name] else f"{name}-{agent.steps}"
-        about = {"agent": name, "completion": level, "completes": completes(agent)}
-        found = rows_of(study, scored, agent, "shared", shared, seen, [agent.network.default_layer])
-        rows += [row | about for row in found]
-    return rows
+        layer = agent.network.default_layer
+        for each in checkpoints.get(name, []):
+            scored = rows_of(study, f"{name}-{each.steps}", each, "shared", shared, seen, [layer], ("nmf", "channels"))
+            along += [row | {"agent": name, "completes": completes(each)} for row in scored]
+            advance(f"{name} after {each.steps:,} steps")
+        if name in checkpoints:
+            finished = [row for row in on_shared if row["layer"] == layer and row["features"] != "rotated"]
+            along += [row | {"completes": completes(agent)} for row in finished]
+    return rows, along if any(checkpoints.values()) else []
 
 
 def task(config: DictConfig) -> None:
@@ -185,9 +177,10 @@ def task(config: DictConfig) -> None:
     groups = grouped(agents)
     with locked(study.output):
         rows: list[dict[str, Any]] = []
-        equal: list[dict[str, Any]] = []
+        along: list[dict[str, Any]] = []
         done = 0
-        with track("Scoring", 2 * sum(map(len, groups.values()))) as update:
+        steps = 2 * sum(map(len, groups.values())) + sum(len(study.checkpoints(name)) for name in agents)
+        with track("Scoring", steps) as update:
 
             def advance(what: str) -> None:
                 nonlocal done
@@ -195,24 +188,38 @@ def task(config: DictConfig) -> None:
                 update(done, what)
 
             for members in groups.values():
-                own, at_equal = rows_of_group(study, members, advance)
-                rows, equal = rows + own, equal + at_equal
+                found, kept = rows_of_group(study, members, advance)
+                rows, along = rows + found, along + kept
         tables.save(study.table, rows)
-        if equal:
-            tables.save(study.output / EQUAL, equal)
-        kept = next((folder / EQUAL for folder in (study.output, shipped) if (folder / EQUAL).exists()), None)
-        report(study, pd.read_parquet(study.table), None if kept is None else pd.read_parquet(kept), unread)
+        if along:
+            tables.save(study.output / MILESTONES, along)
+        report(study, pd.read_parquet(study.table), scores_along(study.output, shipped), unread)
 
 
-def report(study: Study, found: pd.DataFrame, equal: pd.DataFrame | None, unread: list[str]) -> None:
-    """Pictures and RESULTS.md. `equal` is the table of the rungs at equal completion, where there is one."""
+def scores_along(*folders: Path) -> pd.DataFrame | None:
+    """Scores along trainings, from the first of the folders that has them."""
+    path = next((folder / MILESTONES for folder in folders if (folder / MILESTONES).exists()), None)
+    if path is None:
+        return None
+    tables.check_version(path)
+    return pd.read_parquet(path)
+
+
+def report(study: Study, found: pd.DataFrame, along: pd.DataFrame | None, unread: list[str]) -> None:
+    """Pictures and RESULTS.md. `along` has the scores along trainings; those of other agents are left out."""
     groups = list(dict.fromkeys(found["group"]))
     prefixes = {group: "" if len(groups) == 1 else f"{group.replace(', ', '-').replace(' ', '-')}-" for group in groups}
     answers = [answer(found, group) for group in groups]
+    if along is not None:
+        same = along[along["weights_sha256"].isin(found["weights_sha256"])]
+        along = along[along["agent"].isin(same["agent"])]
     for group in groups:
+        rows = found[found["group"] == group]
         for name, draw in FIGURES.items():
-            draw(found[found["group"] == group], study.output / f"{prefixes[group]}{name}.png")
-    text = results(found, answers, prefixes, unread, equal)
+            draw(rows, study.output / f"{prefixes[group]}{name}.png")
+        if along is not None and (along["group"] == group).any():
+            along_training(along[along["group"] == group], rows, study.output / f"{prefixes[group]}training.png")
+    text = results(found, answers, prefixes, unread, along)
     write_atomically(study.output / "RESULTS.md", text)
     CONSOLE.print(text.split("\n\n")[1])
     CONSOLE.print(f"Written: {study.output / 'RESULTS.md'}, its pictures, and {study.table}")

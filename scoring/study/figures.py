@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -131,6 +132,30 @@ def classes(table: pd.DataFrame, path: Path) -> None:
                           color=COLOURS[number % 4], label=name, ms=4, lw=1.2)  # fmt: skip
         axis.set(title=f"{features}, shared bank", ylabel="highest κ of any feature", ylim=(0, None))
         axis.legend(fontsize=8)
+    save(figure, path)
+
+
+def along_training(checkpoints: pd.DataFrame, table: pd.DataFrame, path: Path) -> None:
+    """The graded score of each agent's checkpoints, by steps and by what they complete; darker: more levels."""
+    figure = Figure(figsize=(10.4, 4.0), dpi=110, layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    rows = of_default_layer(checkpoints, "shared", "nmf").sort_values("steps")
+    levels = rung_means(rows, "graded_score").index
+    for axis, column in zip(axes, ("steps", "completes"), strict=True):
+        for number, rung in enumerate(levels):
+            colour = colormaps["viridis_r"](0.1 + 0.9 * number / max(len(levels) - 1, 1))
+            for place, (_, own) in enumerate(rows[rows["levels"] == rung].groupby("agent")):
+                x = own[column] / (1e6 if column == "steps" else 1)
+                label = (f"{rung:,}" if rung else "unlimited") if place == 0 else None
+                axis.plot(x, own["graded_score"], ".-", color=colour, ms=6, lw=1.2, label=label)
+                axis.plot(x.iloc[-1:], own["graded_score"].iloc[-1:], "o", color=colour, ms=9, mfc="none")
+        shown = (table["bank"] == "shared") & (table["features"] == "nmf") & (table["layer"] == table["default_layer"])
+        _level(axis, table[shown], "graded_score")
+        axis.set(ylabel="graded score, nmf, shared bank", ylim=(0, None))
+        axis.grid(alpha=0.3)
+    axes[0].set(xlabel="million steps", title="along the training")
+    axes[1].set(xlabel="share of training levels completed", title="against what the agent completes")
+    axes[0].legend(fontsize=8, title="training levels", title_fontsize=8)
     save(figure, path)
 
 

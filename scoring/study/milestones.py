@@ -1,8 +1,7 @@
-"""Rungs at equal completion: of each agent the checkpoint that completes as many training levels as every rung does."""
-
-from collections.abc import Mapping, Sequence
+"""What checkpoints along a training complete, and of each agent the one that completes as much as every rung did."""
 
 import numpy as np
+import pandas as pd
 
 from agents.checkpoint import Agent
 
@@ -18,12 +17,13 @@ def completes(agent: Agent) -> float:
     return float(np.mean(returns)) / REWARD if returns else float("nan")
 
 
-def at_equal_completion(checkpoints: Mapping[str, Sequence[Agent]]) -> tuple[float, dict[str, Agent]]:
+def at_equal_completion(checkpoints: pd.DataFrame) -> tuple[float, pd.DataFrame]:
     """The highest share that some checkpoint of every agent completes, and of each agent the checkpoint nearest to it.
 
-    `checkpoints` are those of each agent; the earliest is taken where two are equally near. nan where an agent has
-    none with a curve.
+    `checkpoints` has a row each, with `agent`, `steps` and what it `completes`; the earliest is taken where two are
+    equally near. Rows without a share are left out.
     """
-    shares = {name: np.array([completes(each) for each in own]) for name, own in checkpoints.items()}
-    level = min(float(share.max()) for share in shares.values())
-    return level, {name: own[int(np.abs(shares[name] - level).argmin())] for name, own in checkpoints.items()}
+    known = checkpoints.dropna(subset="completes").sort_values(["agent", "steps"])
+    level = float(known.groupby("agent")["completes"].max().min())
+    nearest = (known["completes"] - level).abs().groupby(known["agent"]).idxmin()
+    return level, known.loc[nearest]

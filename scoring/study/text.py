@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from scoring.evidence import SCORED
 from scoring.study.answer import Answer, of_default_layer
-from scoring.study.milestones import POINTS
+from scoring.study.milestones import POINTS, at_equal_completion
 from scoring.study.table import published
 
 LEVEL = 0.05
@@ -16,17 +16,17 @@ LEVEL = 0.05
 
 def results(
     table: pd.DataFrame, answers: Sequence[Answer], pictures: Mapping[str, str], unread: Sequence[str],
-    equal: pd.DataFrame | None = None,
+    along: pd.DataFrame | None = None,
 ) -> str:  # fmt: skip
     """The whole text. `pictures` maps a group to the prefix of its figures' names; `unread` names agents left out.
 
-    `equal` has the rows of checkpoints at equal completion of training levels.
+    `along` has the rows of checkpoints along the trainings.
     """
     parts = ["# Results", " ".join(summary(each) for each in answers), *_left_out(unread)]
     for each in answers:
         parts += _group(table[table["group"] == each.group], each, pictures[each.group])
-        if equal is not None and (equal["group"] == each.group).any():
-            parts.append(_at_equal_completion(equal[equal["group"] == each.group]))
+        if along is not None and (along["group"] == each.group).any():
+            parts.append(_along_training(along[along["group"] == each.group], pictures[each.group]))
     parts.append(_others())
     return "\n\n".join(parts) + "\n"
 
@@ -123,16 +123,17 @@ def _power(each: Answer) -> str:
     return "\n".join(lines)
 
 
-def _at_equal_completion(rows: pd.DataFrame) -> str:
-    """Of each agent the checkpoint that completes as many training levels as the others'; no test."""
-    rows = of_default_layer(rows, "shared", "nmf").sort_values(["levels", "seed"])
+def _along_training(rows: pd.DataFrame, prefix: str) -> str:
+    """A picture of the checkpoints' scores, and a table of those that complete about as many training levels."""
+    level, rows = at_equal_completion(of_default_layer(rows, "shared", "nmf"))
+    rows = rows.sort_values(["levels", "seed"])
     rho = spearmanr(np.where(rows["levels"] == 0, np.inf, rows["levels"]), rows["graded_score"]).statistic
+    caption = "Along the trainings: the score of checkpoints, the finished agent's with a ring."
     lines = [
-        "### At equal completion of training levels", "",
-        "Of each agent the checkpoint, of those kept along its training, nearest to "
-        f"{rows['completion'].iloc[0]:.1%} of training levels completed, the most that every agent reached. Shares are "
-        f"means of the training curve over the {POINTS} updates before. Spearman's ρ of levels and graded score: "
-        f"{rho:.2f} (no test).", "",
+        "### At equal completion of training levels", "", f"![{caption}]({prefix}training.png)", "", f"*{caption}*", "",
+        f"Of each agent the checkpoint, of those kept along its training, nearest to {level:.1%} of training levels "
+        f"completed, the most that every agent reached. Shares are means of the training curve over the {POINTS} "
+        f"updates before. Spearman's ρ of levels and graded score: {rho:.2f} (no test).", "",
         "| agent | steps | completes | fraction | graded score |", "|---|---|---|---|---|",
     ]  # fmt: skip
     lines += [

@@ -60,18 +60,24 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     assert f"{row['graded_score']:.3f} (" in text
 
     # Six tenths of the levels are completed by both: by one in the end, by the other after two thirds of its training.
-    equal = pd.read_parquet(results / "equal_completion.parquet")
-    assert equal.groupby("agent")["steps"].first().to_dict() == {"nature-n100": 1000, "nature-n300": 2000}
-    assert set(equal["completion"]) == {0.6}
-    assert set(equal["layer"]) == {"2a"}
-    assert row["graded_score"] in set(equal["graded_score"])
+    along = pd.read_parquet(results / "milestones.parquet")
+    assert along.groupby("agent")["steps"].unique().map(list).to_dict() == {
+        "nature-n100": [1000], "nature-n300": [1000, 2000, 3000],
+    }  # fmt: skip
+    assert dict(zip(along["steps"][along["agent"] == "nature-n300"], along["completes"][2:], strict=True)) == {
+        1000: 0.2, 2000: 0.65, 3000: 0.8,
+    }  # fmt: skip
+    assert set(along["layer"]) == {"2a"}
+    assert set(along["features"]) == {"nmf", "channels"}
+    assert row["graded_score"] in set(along["graded_score"])
     assert "| nature-n300 | 2,000 | 65.0% |" in text
+    assert (results / "training.png").read_bytes()[:4] == b"\x89PNG"
 
     written = {path: path.stat().st_mtime_ns for path in (results / "scores").iterdir()}
-    assert len(written) == 3 * 2 * 3 + 1
+    assert len(written) == 3 * 2 * 3 + 2
     missing = results / "scores/nature-n100-own-1a.json"
     missing.unlink()
-    (results / "equal_completion.parquet").rename(agents / "equal_completion.parquet")  # as it is shipped
+    (results / "milestones.parquet").rename(agents / "milestones.parquet")  # as it is shipped
     again = run(*command[:2], "milestones=nowhere", *SMALL, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert missing.exists()

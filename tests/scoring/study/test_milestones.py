@@ -3,6 +3,8 @@
 import math
 from dataclasses import replace
 
+import pandas as pd
+
 from agents.checkpoint import Agent, untrained_agent
 from rollouts.coinrun import EnvOptions
 from scoring.study.milestones import POINTS, at_equal_completion, completes
@@ -26,7 +28,8 @@ def test_what_a_checkpoint_completes_is_its_late_mean_return() -> None:
 
 
 def test_the_level_is_the_highest_that_every_agent_reached() -> None:
-    checkpoints = {"slow": agents(3, 4, 5), "fast": agents(4, 6, 8), "early": agents(6, 4, 9)}
-    level, chosen = at_equal_completion(checkpoints)
+    shares = {"slow": (0.3, 0.4, 0.5), "fast": (0.4, 0.6, 0.8), "early": (0.6, 0.4, 0.9), "unknown": (math.nan,) * 3}
+    rows = [(name, steps, share) for name, own in shares.items() for steps, share in enumerate(own, start=1)]
+    level, chosen = at_equal_completion(pd.DataFrame(reversed(rows), columns=["agent", "steps", "completes"]))
     assert level == 0.5
-    assert {name: agent.steps for name, agent in chosen.items()} == {"slow": 3, "fast": 1, "early": 1}
+    assert dict(zip(chosen["agent"], chosen["steps"], strict=True)) == {"slow": 3, "fast": 1, "early": 1}
