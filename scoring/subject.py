@@ -18,6 +18,7 @@ from scoring.evidence import NAMES, SCORED, Counterfactual, Evidence
 from scoring.features import FeatureSet
 from scoring.geometry import LayerGeometry, average_over_cells, layer_geometry
 from scoring.metrics import (
+    FIXED,
     BoolArray,
     Cutoffs,
     Energies,
@@ -278,6 +279,12 @@ def judge(measured: Measured, subject: Subject, cutoffs: Cutoffs, draws: int, se
         *verdict, number(found.mean(), fraction_draws), number(grades.mean(), graded_draws), fraction_draws,
         graded_draws,
     )  # fmt: skip
+
+
+def sprite_grade(verdict: Verdict, eligible: BoolArray) -> float:
+    """The graded score of one set of features with surface left out of the eligible classes (C,)."""
+    classes = eligible & np.array([name != FIXED for name in NAMES])
+    return float(graded(verdict.kappa, verdict.sign, verdict.causal, classes, verdict.alive, NAMES).mean())
 
 
 def number(value: float, draws: FloatArray) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from rollouts.errors import InputError
 from rollouts.files import atomic_path
 from scoring.evidence import NAMES, SCORED
 from scoring.pipeline import VERSION, Score
+from scoring.subject import sprite_grade
 
 
 def group_name(agent: Agent) -> str:
@@ -41,7 +42,8 @@ def about(name: str, agent: Agent) -> dict[str, Any]:
 def numbers(score: Score) -> dict[str, Any]:
     """The columns that a score fills. For each class: the highest kappa of any feature, and how many are found for it.
 
-    Those two are of the first factorisation; `_low` and `_high` are limits of 95 % intervals.
+    Those two are of the first factorisation, and so is the graded score without surface; `_low` and `_high` are limits
+    of 95 % intervals. Completeness errors and `target_sd`, the target's spread over frames, are in units of the target.
     """
     summary, verdict = score.summary, score.verdict
     headline, diagnostics = summary["headline"], summary["diagnostics"]
@@ -53,6 +55,7 @@ def numbers(score: Score) -> dict[str, Any]:
         "objects": diagnostics["prevalence"]["objects"],
         "completeness_error": diagnostics["completeness_error"]["max"],
         "completeness_error_mean": diagnostics["completeness_error"]["mean"],
+        "target_sd": diagnostics["target_value"]["sd"],
         "split_half_reliability": diagnostics["split_half_reliability"],
         "dead_features": diagnostics["dead_features"],
     }  # fmt: skip
@@ -61,6 +64,7 @@ def numbers(score: Score) -> dict[str, Any]:
     for name, number in each.items():
         low, high = number["interval"] or (None, None)
         found |= {name: number["value"], f"{name}_low": low, f"{name}_high": high}
+    found["graded_without_surface"] = sprite_grade(verdict, score.eligible)
     factorised = diagnostics["factorisation"]
     found["graded_score_sd"] = float(np.std(factorised["graded_score"])) if factorised else None
     found["fraction_sd"] = float(np.std(factorised["interpretable_fraction"])) if factorised else None

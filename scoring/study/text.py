@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from scoring.evidence import SCORED
-from scoring.study.answer import Answer, of_default_layer
+from scoring.study.answer import Answer, of_default_layer, rung_means
 from scoring.study.milestones import POINTS, at_equal_completion
 from scoring.study.table import published
 
@@ -22,9 +22,11 @@ def results(
 
     `along` has the rows of checkpoints along the trainings.
     """
-    parts = ["# Results", " ".join(summary(each) for each in answers), *_left_out(unread)]
+    rows = {each.group: table[table["group"] == each.group] for each in answers}
+    first = " ".join(f"{summary(each)} {_found(rows[each.group])}" for each in answers)
+    parts = ["# Results", first, *_left_out(unread)]
     for each in answers:
-        parts += _group(table[table["group"] == each.group], each, pictures[each.group])
+        parts += _group(rows[each.group], each, pictures[each.group])
         if along is not None and (along["group"] == each.group).any():
             parts.append(_along_training(along[along["group"] == each.group], pictures[each.group]))
     parts.append(_others())
@@ -52,6 +54,24 @@ def summary(each: Answer) -> str:
     return text
 
 
+def _found(table: pd.DataFrame) -> str:
+    """For which classes some channel is found, on which rungs."""
+    rows = of_default_layer(table, "shared", "channels")
+    found = {name: rows["levels"][rows[f"found_{name}"] > 0] for name in SCORED}
+    there = [f"{name} on {_listed(sorted(set(levels)))} levels" for name, levels in found.items() if len(levels)]
+    absent = [name for name in SCORED if not len(found[name]) and rows[f"kappa_{name}"].notna().any()]
+    rare = [name for name in SCORED if rows[f"kappa_{name}"].isna().all()]
+    text = f"Some channel of {rows['default_layer'].iloc[0]} is found for " + ("; ".join(there) or "no class at all")
+    if there and absent:
+        text += f"; none on any rung for {_listed(absent)}"
+    return text + (f" ({_listed(rare)} is too rare to be judged)." if rare else ".")
+
+
+def _listed(things: Sequence[str] | Sequence[int]) -> str:
+    words = [thing if isinstance(thing, str) else _levels(thing) for thing in things]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
 def _left_out(unread: Sequence[str]) -> list[str]:
     return [f"Left out, because they cannot be read: {'; '.join(unread)}"] if unread else []
 
@@ -69,24 +89,18 @@ def _group(table: pd.DataFrame, each: Answer, prefix: str) -> list[str]:
         parts.append(f"![{caption}]({prefix}{name}.png)\n\n*{caption}*")
     if each.primary is not None:
         parts += [_tests(each), _power(each)]
-    rows = table[table["bank"] == "shared"]
-    parts.append(
-        "Completeness error of integrated gradients, in units of the value: "
-        f"{rows['completeness_error_mean'].mean():.4f} on average over agents, layers and frames, "
-        f"{rows['completeness_error'].max():.3f} at most."
-    )
-    return parts
+    return [*parts, _limits(table, each), _completeness(table)]
 
 
 def _agents(rows: pd.DataFrame) -> str:
     heads = ("agent", "levels", "steps", "training levels", "unseen levels", "fraction", "graded score",
-             "its sd over factorisations", "orbay2020 (chance)")  # fmt: skip
+             "its sd over factorisations", "without surface", "orbay2020 (chance)")  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for _, row in rows.sort_values(["levels", "seed"]).iterrows():
         lines.append(
             f"| {row['agent']} | {_levels(row['levels'])} | {row['steps']:,} | {_share(row, 'training')} "
             f"| {_share(row, 'unseen')} | {_number(row, 'interpretable_fraction', 2)} "
-            f"| {_number(row, 'graded_score', 3)} | {row['graded_score_sd']:.3f} "
+            f"| {_number(row, 'graded_score', 3)} | {row['graded_score_sd']:.3f} | {row['graded_without_surface']:.3f} "
             f"| {row['orbay2020']:.3f} ({row['orbay_chance']:.3f}) |"
         )
     return "\n".join(lines)
@@ -120,6 +134,47 @@ def _power(each: Answer) -> str:
     lines += [
         f"| {shape} | " + " | ".join(f"{p:.2f}" for p in found.values()) + " |" for shape, found in each.power.items()
     ]
+    return "\n".join(lines)
+
+
+def _limits(table: pd.DataFrame, each: Answer) -> str:
+    """What the numbers do not say."""
+    rows = of_default_layer(table, "shared", "nmf")
+    rated = published()["unseen_completed"].mean(axis=0)
+    lines = ["### How far this goes", ""]
+    steps = sorted({rows["steps"].min(), rows["steps"].max()})
+    text = f"- Training: {' to '.join(f'{count:,}' for count in steps)} steps an agent"
+    if rows["unseen_completed"].notna().any():
+        shares = rows["unseen_completed"]
+        text += f", which complete {shares.min():.1%} to {shares.max():.1%} of unseen levels"
+    lines.append(
+        f"{text}. Hilton et al. trained for 2 billion, to {rated.min():.1%} to {rated.max():.1%}, and their agents "
+        "complete all but a few of their training levels. What is found here holds for the beginning of a training."
+    )
+    if each.descriptive:
+        lines.append(
+            "- Luck: the interval of a score is of the frames it was taken on, not of the training. How much a rung's "
+            "score changes with the seed was not measured; that needs further agents a rung, before longer training."
+        )
+    if each.primary is not None:
+        without = rung_means(rows, "graded_without_surface").to_numpy()
+        rho = spearmanr(np.arange(len(without)), without).statistic
+        lines.append(
+            "- Surface: a feature on the tops of walls counts, although it cannot be tested by taking them out. "
+            f"Without that class the graded score goes from {without[0]:.3f} on the first rung to {without[-1]:.3f} on "
+            "the last, "
+            f"ρ = {rho:.2f} (exploratory, no test; first factorisation)."
+        )
+    return "\n".join(lines)
+
+
+def _completeness(table: pd.DataFrame) -> str:
+    """How far integrated gradients are from summing to the target, layer by layer."""
+    rows = table[(table["bank"] == "shared") & (table["features"] == "nmf") & table["trained"]]
+    lines = ["Completeness error of integrated gradients, mean over frames, in standard deviations of the value:", "",
+             "| layer | mean over agents | largest of an agent |", "|---|---|---|"]  # fmt: skip
+    for layer, own in (rows["completeness_error_mean"] / rows["target_sd"]).groupby(rows["layer"]):
+        lines.append(f"| {layer} | {own.mean():.3f} | {own.max():.3f} |")
     return "\n".join(lines)
 
 

@@ -27,14 +27,13 @@ from scoring.metrics import (
     Energies,
     FloatArray,
     eligible,
-    graded,
     orbay2020,
     orbay_chance,
     threshold,
 )
 from scoring.projection import covered
 from scoring.statistics import best_class_lift, interval, jackknife_interval
-from scoring.subject import Measured, Subject, Verdict, explain, judge
+from scoring.subject import Measured, Subject, Verdict, explain, judge, sprite_grade
 from scoring.validation.controls import HANDMADE, cascade, distilled, handmade, randomised
 from scoring.validation.planted import CHANNELS, DIRECTIONS, Planted, plant, train_detectors
 
@@ -365,7 +364,7 @@ def rotation(subjects: Mapping[str, Subject], advance: Advance) -> Found:
         assert channels.verdict.graded_draws is not None
         assert control.verdict.graded_draws is not None
         low, high = interval(channels.verdict.graded_draws - control.verdict.graded_draws)
-        sprites = [_sprite_grade(each) for each in (channels, control)]
+        sprites = [sprite_grade(each.verdict, each.subject.eligible) for each in (channels, control)]
         rows[name] = {"channels": channels.graded, "rotated": control.graded, "interval": [float(low), float(high)],
                       "sprites": sprites}  # fmt: skip
         note = f"{channels.graded:.3f} and {control.graded:.3f}, difference's interval {low:.3f} to {high:.3f}; "
@@ -373,13 +372,6 @@ def rotation(subjects: Mapping[str, Subject], advance: Advance) -> Found:
         title = f"channels over rotated channels, {name}, reported"
         checks.append(Check(title, channels.graded - control.graded, "none", True, note))
     return Found(checks, {"rows": rows})
-
-
-def _sprite_grade(found: Judged) -> float:
-    """The graded score with surface left out of the classes."""
-    verdict = found.verdict
-    classes = found.subject.eligible & np.array([name != FIXED for name in NAMES])
-    return float(graded(verdict.kappa, verdict.sign, verdict.causal, classes, verdict.alive, NAMES).mean())
 
 
 def shifted_masks(subject: Subject, name: str, advance: Advance) -> Found:
