@@ -175,6 +175,7 @@ def _completeness(table: pd.DataFrame) -> str:
              "| layer | mean over agents | largest of an agent |", "|---|---|---|"]  # fmt: skip
     for layer, own in (rows["completeness_error_mean"] / rows["target_sd"]).groupby(rows["layer"]):
         lines.append(f"| {layer} | {own.mean():.3f} | {own.max():.3f} |")
+    lines += ["", "Where it is not small, that many steps are too few, and the layer's numbers are rough."]
     return "\n".join(lines)
 
 
