@@ -5,7 +5,7 @@ python scripts/ladder.py tier=compact check=true
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from omegaconf import DictConfig
 from rich.table import Table
 
-from agents.checkpoint import Agent, halve, load_agent, save_agent
+from agents.checkpoint import Agent, CheckpointError, halve, load_agent, save_agent
 from agents.computation import choose, tune_process
 from agents.play import evaluate
 from agents.ppo import PPOConfig
@@ -23,7 +23,7 @@ from common import CONSOLE, InUse, build, cores, locked, main, plain, track, who
 from rollouts.coinrun import EnvOptions
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
-from train import carry_out, finished, print_evaluation, steps_so_far
+from train import carry_out, finished, latest, print_evaluation, steps_so_far
 
 APART = 100_000
 """First levels of two seeds are so far apart: more than any rung has levels, so two agents of a rung share none."""
@@ -49,12 +49,31 @@ class Rung:
     def done(self) -> bool:
         return self.shipped.exists()
 
+    def misfit(self) -> str | None:
+        """Why the file that is shipped for this rung is not its finished agent, or None."""
+        if not self.done:
+            return None
+        try:
+            agent = load_agent(self.shipped)
+        except CheckpointError as error:
+            return str(error)
+        config = self.config
+        for what, is_so in (
+            (f"of network {agent.network.network}", agent.network.network == config.network),
+            (f"of {agent.options}", agent.options == config.options),
+            (f"of seed {agent.seed}", agent.seed == config.seed),
+            (f"trained for {agent.steps:,} steps of {config.total_steps:,}", agent.steps >= config.total_steps),
+            ("not evaluated", {"training", "unseen"} <= set(agent.evaluation)),
+        ):
+            if not is_so:
+                return f"{self.shipped} is {what}."
+        return None
+
 
 def rungs(config: Mapping[str, Any]) -> list[Rung]:
     """The tier's agents in the order of training: all levels with the first seed, then with the next."""
     network, steps = str(config["network"]), whole(config["train"]["total_steps"], "train.total_steps")
     ppo = build(PPOConfig, config["train"]["ppo"], "train.ppo")
-    computation = choose(network, steps)
     threads = whole(config["env_threads"], "env_threads") or cores()
     listed = []
     for seed in config["seeds"]:
@@ -63,14 +82,22 @@ def rungs(config: Mapping[str, Any]) -> list[Rung]:
             if not 0 < number <= APART:
                 raise InputError(f"levels names {number}; a rung has 1 to {APART} levels.")
             name = f"{network}-n{number}-s{seed}"
+            run = Path(config["states"]) / name
             kept = {key: config[key] for key in ("checkpoint_minutes", "milestones")}
             options = EnvOptions(num_levels=number, start_level=first)
             training = build(
                 TrainConfig, kept, "", network=network, options=options, ppo=ppo, seed=int(seed), total_steps=steps,
-                computation=computation, env_threads=threads, evaluation_episodes=0,
+                computation=choose(network, steps, precision=precision(run)), env_threads=threads,
+                evaluation_episodes=0,
             )  # fmt: skip
-            listed.append(Rung(training, Path(config["states"]) / name, Path(config["zoo"]) / f"{name}.safetensors"))
+            listed.append(Rung(training, run, Path(config["zoo"]) / f"{name}.safetensors"))
     return listed
+
+
+def precision(run: Path) -> str:
+    """The number format of the state that training goes on from, on whatever machine; `auto` without one."""
+    state = latest(run)
+    return "auto" if state is None else "bfloat16" if state["fixed"]["bfloat16"] else "float32"
 
 
 def task(config: DictConfig) -> None:
@@ -79,12 +106,15 @@ def task(config: DictConfig) -> None:
     episodes = whole(values["episodes"], "episodes")
     torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
+    if misfits := [misfit for rung in listed if (misfit := rung.misfit())]:
+        raise InputError(f"In the place of a finished rung: {' '.join(misfits)} Move it away.")
     CONSOLE.print(status(listed))
     missing = [rung for rung in listed if not rung.done]
     if values["check"]:
         if missing:
             raise Incomplete(
-                f"{len(missing)} of {len(listed)} rungs are missing: {', '.join(r.name for r in missing)}."
+                f"{len(missing)} of {len(listed)} rungs are missing: {', '.join(r.name for r in missing)}; "
+                f"{steps_left(missing):,} steps to go."
             )
         return
     busy = []
@@ -92,19 +122,26 @@ def task(config: DictConfig) -> None:
     for number, rung in enumerate(missing, start=1):
         try:
             with locked(rung.run):
-                before = steps_so_far(rung.run)
+                if rung.done:  # by another process meanwhile
+                    continue
+                before = steps_left([rung])
                 climb(rung, episodes)
-                trained += rung.config.total_steps - before
+                trained += before
                 write_catalogue(rung.shipped.parent)
         except InUse:
             busy.append(rung.name)
-        left = sum(other.config.total_steps - steps_so_far(other.run) for other in missing[number:])
+        left = steps_left(missing[number:])
         if trained and left:
             hours = left * (time.monotonic() - began) / trained / 3600
             CONSOLE.print(f"{len(missing) - number} rungs to go, {left:,} steps: about {hours:.1f} hours")
     CONSOLE.print(status(listed))
     if busy:
         CONSOLE.print(f"Trained by other processes: {', '.join(busy)}.")
+
+
+def steps_left(listed: Sequence[Rung]) -> int:
+    """Steps that rungs are still to be trained for."""
+    return sum(rung.config.total_steps - steps_so_far(rung.run) for rung in listed if not rung.done)
 
 
 def climb(rung: Rung, episodes: int) -> None:

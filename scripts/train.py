@@ -108,14 +108,20 @@ def print_evaluation(agent: Agent) -> None:
         )
 
 
-def steps_so_far(run: Path) -> int:
-    """Steps of the state that training will go on from, 0 without one."""
+def latest(run: Path) -> dict[str, Any] | None:
+    """What is written beside the tensors of the state that training will go on from, None without one."""
     for name in (STATE, PREVIOUS):
         try:
-            return int(load_tensors(run / name)[1]["steps"])
-        except (CheckpointError, KeyError):
+            return load_tensors(run / name)[1]
+        except CheckpointError:
             continue
-    return 0
+    return None
+
+
+def steps_so_far(run: Path) -> int:
+    """Steps of the state that training will go on from, 0 without one."""
+    state = latest(run)
+    return 0 if state is None else int(state["steps"])
 
 
 def finished(path: Path, total_steps: int) -> bool:

@@ -1,5 +1,6 @@
 """The ladder as a user climbs it, with runs of seconds."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -7,6 +8,10 @@ import yaml
 
 import ladder
 from agents.checkpoint import load_agent, load_tensors
+from agents.computation import Computation
+from agents.ppo import PPOConfig
+from agents.training import TrainConfig, Trainer
+from rollouts.coinrun import EnvOptions
 from test_commands import ROOT, refused, run
 
 TINY = ("train.total_steps=512", "train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "episodes=8", "milestones=2",
@@ -63,7 +68,28 @@ def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) ->
     assert run("ladder", "levels=[3]", "check=true", *TINY, cwd=tmp_path).returncode == 0
     incomplete = run("ladder", "levels=[3,4]", "check=true", *TINY, cwd=tmp_path)
     assert incomplete.returncode == 1
-    assert "error: 1 of 2 rungs are missing: compact-n4-s0." in incomplete.stderr
+    assert "error: 1 of 2 rungs are missing: compact-n4-s0; 512 steps to go." in incomplete.stderr
+
+    # Another agent in the place of a rung, and one that cannot be read.
+    shipped.rename(shipped.with_name("compact-n4-s0.safetensors"))
+    for command in ((), ("check=true",)):
+        assert "num_levels=3, start_level=0). Move it away." in refused(
+            "ladder", "levels=[4]", *command, *TINY, cwd=tmp_path
+        )
+    longer = [argument for argument in TINY if "total_steps" not in argument]
+    shipped.with_name("compact-n4-s0.safetensors").rename(shipped)
+    sentence = refused("ladder", "levels=[3]", "train.total_steps=1000", *longer, cwd=tmp_path)
+    assert "compact-n3-s0.safetensors is trained for 512 steps of 1,000." in sentence
+    shipped.write_bytes(b"no agent")
+    assert "compact-n3-s0.safetensors is not a complete" in refused("ladder", "levels=[3]", *TINY, cwd=tmp_path)
+
+
+def test_a_rung_goes_on_in_the_number_format_that_it_began_in(tmp_path: Path) -> None:
+    config = TrainConfig("compact", EnvOptions(num_levels=3), ppo=PPOConfig(num_envs=8, rollout_steps=32))
+    for bfloat16, name in ((True, "bfloat16"), (False, "float32")):
+        Trainer(replace(config, computation=Computation(bfloat16=bfloat16))).save(tmp_path / "state.safetensors")
+        assert ladder.precision(tmp_path) == name
+    assert ladder.precision(tmp_path / "nowhere") == "auto"
 
 
 def test_levels_that_would_be_shared_are_refused(tmp_path: Path) -> None:
