@@ -50,28 +50,56 @@ class Study:
     def table(self) -> Path:
         return self.output / "results.parquet"
 
-    def checkpoints(self, name: str) -> list[Agent]:
-        """Those of an agent's training that were kept, in order of steps, without the finished agent."""
-        paths = (self.milestones / name).glob("agent-*of*.safetensors")
-        return sorted(map(load_agent, paths), key=lambda each: each.steps)
-
 
 def readable(folder: Path) -> tuple[dict[str, Agent], list[str]]:
-    """Agents of a folder by file name, and a sentence for each that cannot be read.
+    """Trained agents of a folder by file name, and a sentence for each file that is none.
 
-    Raises `InputError` for a folder that is not there, or has no agent that can be read.
+    Raises `InputError` for a folder that is not there, or has no trained agent that can be read.
     """
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")
     found, unread = {}, []
     for path in sorted(folder.glob("*.safetensors")):
         try:
-            found[path.stem] = load_agent(path)
+            agent = load_agent(path)
         except InputError as error:
             unread.append(str(error))
+            continue
+        if agent.steps:
+            found[path.stem] = agent
+        else:
+            unread.append(f"{path} was never trained.")
     if not found:
         raise InputError(f"{folder} has no agent that can be read{': ' + '; '.join(unread) if unread else ''}.")
     return found, unread
+
+
+def along_the_way(folder: Path, agents: Mapping[str, Agent]) -> tuple[dict[str, list[Agent]], list[str]]:
+    """Of each agent the checkpoints that were kept, in order of steps, and a sentence for each that is none of them."""
+    found: dict[str, list[Agent]] = {name: [] for name in agents}
+    unread = []
+    for name, agent in agents.items():
+        for path in (folder / name).glob("agent-*of*.safetensors"):
+            try:
+                each = load_agent(path)
+            except InputError as error:
+                unread.append(str(error))
+                continue
+            if (tables.group_name(each), each.options, each.seed) == (
+                tables.group_name(agent),
+                agent.options,
+                agent.seed,
+            ):
+                found[name].append(each)
+            else:
+                unread.append(f"{path} is of another training than {name}.")
+        found[name].sort(key=lambda each: each.steps)
+    return found, unread
+
+
+def slug(group: str) -> str:
+    """A group's name in names of files."""
+    return group.replace(", ", "-").replace(" ", "-")
 
 
 def grouped(agents: Mapping[str, Agent]) -> dict[str, dict[str, Agent]]:
@@ -79,21 +107,21 @@ def grouped(agents: Mapping[str, Agent]) -> dict[str, dict[str, Agent]]:
     groups: dict[str, dict[str, Agent]] = {}
     for name, agent in agents.items():
         groups.setdefault(tables.group_name(agent), {})[name] = agent
-    for members in groups.values():
+    for group, members in groups.items():
         first = next(iter(members.values()))
-        members[f"untrained-{first.network.network}"] = untrained_agent(
-            first.network.network, first.options, 0, first.actions
-        )
+        members[f"untrained-{slug(group)}"] = untrained_agent(first.network.network, first.options, 0, first.actions)
     return groups
 
 
 def bank_of(study: Study, name: str, players: list[tuple[str, Agent]]) -> FrameBank:
     """The bank that the players share, played once and kept."""
-    key = hashlib.sha256("".join(fingerprint(agent) for _, agent in players).encode()).hexdigest()[:12]
-    path = study.output / "banks" / f"{name}-{key}-{study.plan.frames}+{study.plan.pool_frames}-s{study.seed}.zip"
+    key = hashlib.sha256("".join(f"{fingerprint(agent)}{agent.options}" for _, agent in players).encode())
+    plan = study.plan
+    settings = f"{plan.kind}-{plan.frames}+{plan.pool_frames}-s{study.seed}"
+    path = study.output / "banks" / f"{name}-{key.hexdigest()[:12]}-{settings}.zip"
     if path.exists():
-        return load(path, study.plan.frames)
-    bank = collect.play(players, study.plan, "unseen", study.seed, study.threads)
+        return load(path, plan.frames)
+    bank = collect.play(players, plan, "unseen", study.seed, study.threads)
     path.parent.mkdir(parents=True, exist_ok=True)
     save(path, bank)
     return bank
@@ -114,6 +142,7 @@ def rows_of(
 
     What is scored is written at once. `evidence` is gathered when the first score needs it.
     """
+    bank.check_options(agent.options, name)
     shown = hashlib.sha256(bank.frames.tobytes() + bank.pool.tobytes()).hexdigest()
     about = tables.about(name, agent) | {"bank": kind, "bank_sha256": shown}
     for layer in layers or agent.network.layers:
@@ -123,7 +152,7 @@ def rows_of(
             "version": VERSION, "weights_sha256": about["weights_sha256"], "bank_sha256": shown,
             "settings": [asdict(how) for how in wanted],
         }  # fmt: skip
-        kept = json.loads(path.read_text()) if path.exists() else {}
+        kept = kept_scores(path)
         if kept.get("basis") != basis:
             subject = explain(agent.network, layer, bank, evidence(), steps=study.scoring.steps)
             scores = [tables.numbers(score_subject(agent, subject, how, dilations=())) for how in wanted]
@@ -134,15 +163,23 @@ def rows_of(
             yield about | numbers
 
 
+def kept_scores(path: Path) -> dict[str, Any]:
+    """Scores of an earlier run, nothing where there are none or the file is damaged."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
 def rows_of_group(
-    study: Study, members: Mapping[str, Agent], advance: Callable[[str], None]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    study: Study, members: Mapping[str, Agent], checkpoints: Mapping[str, Sequence[Agent]],
+    advance: Callable[[str], None],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # fmt: skip
     """All rows of agents that can be compared, and the rows along their trainings."""
     rows, along = [], []
     trained = [(name, agent) for name, agent in members.items() if agent.steps]
-    shared = bank_of(study, "shared-" + trained[0][1].network.network, trained)
+    shared = bank_of(study, f"shared-{slug(tables.group_name(trained[0][1]))}", trained)
     seen = cache(partial(gather, shared))
-    checkpoints = {name: study.checkpoints(name) for name, _ in trained}
     for name, agent in members.items():
         on_shared = list(rows_of(study, name, agent, "shared", shared, seen))
         advance(f"{name} on the shared bank")
@@ -154,10 +191,10 @@ def rows_of_group(
             scored = rows_of(study, f"{name}-{each.steps}", each, "shared", shared, seen, [layer], ("nmf", "channels"))
             along += [row | {"agent": name, "completes": completes(each)} for row in scored]
             advance(f"{name} after {each.steps:,} steps")
-        if name in checkpoints:
+        if agent.steps:
             finished = [row for row in on_shared if row["layer"] == layer and row["features"] != "rotated"]
             along += [row | {"completes": completes(agent)} for row in finished]
-    return rows, along if any(checkpoints.values()) else []
+    return rows, along if any(checkpoints[name] for name, _ in trained) else []
 
 
 def task(config: DictConfig) -> None:
@@ -169,17 +206,19 @@ def task(config: DictConfig) -> None:
     study = Study(output, milestones, collect.plan(values), seed, threads, scoring)
     shipped = Path(values["agents"])
     agents, unread = readable(shipped)
-    tables.check_version(study.table)
+    checkpoints, unfit = along_the_way(milestones, agents)
+    for path in (study.table, output / MILESTONES, shipped / MILESTONES):
+        tables.check_version(path)
     torch.set_num_threads(threads)
     tune_process()
-    for sentence in unread:
+    for sentence in unread + unfit:
         CONSOLE.print(f"Left out: {sentence}")
     groups = grouped(agents)
     with locked(study.output):
         rows: list[dict[str, Any]] = []
         along: list[dict[str, Any]] = []
         done = 0
-        steps = 2 * sum(map(len, groups.values())) + sum(len(study.checkpoints(name)) for name in agents)
+        steps = 2 * sum(map(len, groups.values())) + sum(map(len, checkpoints.values()))
         with track("Scoring", steps) as update:
 
             def advance(what: str) -> None:
@@ -188,31 +227,29 @@ def task(config: DictConfig) -> None:
                 update(done, what)
 
             for members in groups.values():
-                found, kept = rows_of_group(study, members, advance)
+                found, kept = rows_of_group(study, members, checkpoints, advance)
                 rows, along = rows + found, along + kept
         tables.save(study.table, rows)
         if along:
             tables.save(study.output / MILESTONES, along)
-        report(study, pd.read_parquet(study.table), scores_along(study.output, shipped), unread)
+        report(study, pd.read_parquet(study.table), scores_along(study.output, shipped), unread + unfit)
 
 
 def scores_along(*folders: Path) -> pd.DataFrame | None:
-    """Scores along trainings, from the first of the folders that has them."""
+    """Scores along trainings, from the first of the folders that has them; None without."""
     path = next((folder / MILESTONES for folder in folders if (folder / MILESTONES).exists()), None)
-    if path is None:
-        return None
-    tables.check_version(path)
-    return pd.read_parquet(path)
+    return None if path is None else pd.read_parquet(path)
 
 
 def report(study: Study, found: pd.DataFrame, along: pd.DataFrame | None, unread: list[str]) -> None:
     """Pictures and RESULTS.md. `along` has the scores along trainings; those of other agents are left out."""
     groups = list(dict.fromkeys(found["group"]))
-    prefixes = {group: "" if len(groups) == 1 else f"{group.replace(', ', '-').replace(' ', '-')}-" for group in groups}
+    prefixes = {group: "" if len(groups) == 1 else f"{slug(group)}-" for group in groups}
     answers = [answer(found, group) for group in groups]
     if along is not None:
         same = along[along["weights_sha256"].isin(found["weights_sha256"])]
-        along = along[along["agent"].isin(same["agent"])]
+        known = along.groupby("group")["completes"].transform("count") > 0
+        along = along[along["agent"].isin(same["agent"]) & known]
     for group in groups:
         rows = found[found["group"] == group]
         for name, draw in FIGURES.items():

@@ -8,7 +8,7 @@ import pandas as pd
 
 from scoring.metrics import FloatArray
 from scoring.study.table import published
-from scoring.study.trends import MOST_RUNGS, exact_spearman, holm, jonckheere_terpstra, power
+from scoring.study.trends import LEAST_RUNGS, MOST_RUNGS, exact_spearman, holm, jonckheere_terpstra, power
 
 PRIMARY = "graded score, nmf, default layer, shared bank"
 DEVIATIONS = (0.1, 0.25, 0.5, 1.0)
@@ -29,13 +29,14 @@ class Trend:
 class Answer:
     """Of one group of agents: rungs, rung means of the primary number, trends, and power by shape and deviation.
 
-    `primary` is None where there are too few rungs, or too many for an exact test.
+    `a_rung` is the fewest and the most agents of a rung. `primary` is None where there are too few rungs, too many for
+    an exact test, or one without a number.
     """
 
     group: str
     levels: tuple[int, ...]
     agents: int
-    seeds: int
+    a_rung: tuple[int, int]
     means: FloatArray
     primary: Trend | None
     secondary: tuple[Trend, ...]
@@ -43,8 +44,8 @@ class Answer:
 
     @property
     def descriptive(self) -> bool:
-        """Whether a rung has only one agent, so that the order of rungs is one draw of seven trainings."""
-        return self.seeds < 2
+        """Whether some rung has only one agent, so that its place among the rungs is the luck of one training."""
+        return self.a_rung[0] < 2
 
 
 def of_default_layer(table: pd.DataFrame, bank: str, features: str) -> pd.DataFrame:
@@ -64,21 +65,21 @@ def answer(table: pd.DataFrame, group: str) -> Answer:
     own = table[table["group"] == group]
     rows = of_default_layer(own, "shared", "nmf")
     means = rung_means(rows, "graded_score")
-    testable = 3 <= len(means) <= MOST_RUNGS and bool(means.notna().all())
-    seeds = int(rows.groupby("levels").size().min()) if len(rows) else 0
+    testable = LEAST_RUNGS <= len(means) <= MOST_RUNGS and bool(means.notna().all())
+    sizes = rows.groupby("levels").size()
     primary = Trend(PRIMARY, *exact_spearman(means.to_numpy())) if testable else None
     return Answer(
-        group, tuple(map(int, means.index)), len(rows), seeds, means.to_numpy(), primary,
-        _secondary(own, seeds) if testable else (), _power(len(means)) if testable else {},
+        group, tuple(map(int, means.index)), len(rows), (int(sizes.min()), int(sizes.max())), means.to_numpy(), primary,
+        _secondary(own) if testable else (), _power(tuple(means.index)) if testable else {},
     )  # fmt: skip
 
 
-def _secondary(own: pd.DataFrame, seeds: int) -> tuple[Trend, ...]:
+def _secondary(own: pd.DataFrame) -> tuple[Trend, ...]:
     found: dict[str, tuple[float, float]] = {}
 
     def add(name: str, rows: pd.DataFrame, column: str) -> None:
         means = rung_means(rows, column)
-        if len(means) >= 3 and means.notna().all():
+        if len(means) >= LEAST_RUNGS and means.notna().all():
             found[name] = exact_spearman(means.to_numpy())
 
     add("interpretable fraction, nmf", of_default_layer(own, "shared", "nmf"), "interpretable_fraction")
@@ -88,19 +89,20 @@ def _secondary(own: pd.DataFrame, seeds: int) -> tuple[Trend, ...]:
     chosen = own[(own["bank"] == "shared") & (own["features"] == "nmf") & own["trained"]]
     for layer in sorted(set(chosen["layer"]) - set(chosen["default_layer"])):
         add(f"graded score, nmf, layer {layer}", chosen[chosen["layer"] == layer], "graded_score")
-    if seeds >= 2:
-        rows = of_default_layer(own, "shared", "nmf")
-        by_seed = rows.pivot_table(index="seed", columns="levels", values="graded_score")
-        by_seed = by_seed[rung_means(rows, "graded_score").index]
+    rows = of_default_layer(own, "shared", "nmf")
+    by_seed = rows.pivot_table(index="seed", columns="levels", values="graded_score")
+    by_seed = by_seed[rung_means(rows, "graded_score").index]
+    if (by_seed.notna().sum(axis=1) >= LEAST_RUNGS).sum() >= 2:
         found["graded score, nmf, agents within seeds (Jonckheere-Terpstra)"] = jonckheere_terpstra(by_seed.to_numpy())
     adjusted = holm({name: p for name, (_, p) in found.items()})
     return tuple(Trend(name, statistic, p, adjusted[name]) for name, (statistic, p) in found.items())
 
 
-def _power(rungs: int) -> dict[str, dict[float, float]]:
+def _power(levels: tuple[int, ...]) -> dict[str, dict[float, float]]:
     """For the shape that people's ratings had, where the rungs are theirs, and for a rise in equal steps."""
-    shapes: dict[str, Any] = {"equal steps": np.linspace(0, 1, rungs)}
-    rated = published()["interpretable"].mean(axis=0)
-    if rungs == len(rated):
+    shapes: dict[str, Any] = {"equal steps": np.linspace(0, 1, len(levels))}
+    people = published()
+    if levels == tuple(people["levels"]):
+        rated = people["interpretable"].mean(axis=0)
         shapes["as people rated"] = (rated - rated.min()) / np.ptp(rated)
     return {name: {deviation: power(shape, deviation) for deviation in DEVIATIONS} for name, shape in shapes.items()}

@@ -66,8 +66,9 @@ def numbers(score: Score) -> dict[str, Any]:
         found |= {name: number["value"], f"{name}_low": low, f"{name}_high": high}
     found["graded_without_surface"] = sprite_grade(verdict, score.eligible)
     factorised = diagnostics["factorisation"]
-    found["graded_score_sd"] = float(np.std(factorised["graded_score"])) if factorised else None
-    found["fraction_sd"] = float(np.std(factorised["interpretable_fraction"])) if factorised else None
+    for name, column in (("graded_score", "graded_score_sd"), ("interpretable_fraction", "fraction_sd")):
+        values = [value for value in (factorised or {name: []})[name] if value is not None]
+        found[column] = float(np.std(values)) if values else None
     for name in SCORED:
         c = NAMES.index(name)
         kappa = verdict.kappa[:, c][np.isfinite(verdict.kappa[:, c])]

@@ -1,6 +1,6 @@
 """RESULTS.md: what was found, how sure it is, and what was measured by others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from scoring.evidence import SCORED
 from scoring.study.answer import Answer, of_default_layer, rung_means
 from scoring.study.milestones import POINTS, at_equal_completion
 from scoring.study.table import published
+from scoring.study.trends import LEAST_RUNGS, MOST_RUNGS, critical
 
 LEVEL = 0.05
 
@@ -23,48 +24,83 @@ def results(
     `along` has the rows of checkpoints along the trainings.
     """
     rows = {each.group: table[table["group"] == each.group] for each in answers}
-    first = " ".join(f"{summary(each)} {_found(rows[each.group])}" for each in answers)
+    first = " ".join(
+        f"{summary(each)} {_controls_in_words(rows[each.group])} {_found(rows[each.group])}" for each in answers
+    )
     parts = ["# Results", first, *_left_out(unread)]
     for each in answers:
         parts += _group(rows[each.group], each, pictures[each.group])
         if along is not None and (along["group"] == each.group).any():
-            parts.append(_along_training(along[along["group"] == each.group], pictures[each.group]))
+            parts.append(_along_training(along[along["group"] == each.group], rows[each.group], pictures[each.group]))
     parts.append(_others())
     return "\n\n".join(parts) + "\n"
 
 
 def summary(each: Answer) -> str:
     """What was found, and how sure it is."""
-    rungs = ", ".join(f"{levels:,}" for levels in each.levels if levels)
+    rungs = len(each.levels)
     if each.primary is None:
+        what = (
+            "too few rungs for a test of the diversity hypothesis" if rungs < LEAST_RUNGS
+            else "more rungs than an exact test can go through" if rungs > MOST_RUNGS
+            else "no test, because a rung has no number"
+        )  # fmt: skip
         return (
-            f"**{each.group}**: {each.agents} agents on {rungs or 'unlimited'} levels are too few rungs for a test of "
-            "the diversity hypothesis; the numbers below are a description."
+            f"**{each.group}**: {each.agents} agents on {_listed(each.levels)} levels: {what}. This is a description."
         )
     rho, p = each.primary.statistic, each.primary.p
-    found = "rises" if p <= LEVEL else "does not rise significantly"
-    sure = f"Spearman's ρ = {rho:.2f}, exact one-sided p = {p:.4f} over {len(each.levels)} rungs"
+    found = "rises" if p <= LEVEL else "falls" if rho < 0 else "does not rise significantly"
+    sure = f"Spearman's ρ = {rho:.2f}, exact one-sided p {_p(p)} over {rungs} rungs"
     ends = f"from {each.means[0]:.3f} on the first rung to {each.means[-1]:.3f} on the last"
     text = f"**{each.group}**: the graded score {found} with the number of training levels ({sure}; {ends})."
+    if not np.isfinite(critical(rungs, LEVEL)):
+        text += f" No order of so few rungs reaches p ≤ {LEVEL:g}."
     if each.descriptive:
+        alone = "There is one agent a rung" if each.a_rung[1] < 2 else "Some rungs have one agent only"
         text += (
-            " There is one agent a rung, so this describes that many trainings and does not separate the number of "
+            f" {alone}, so this is descriptive: an order of these trainings, which does not separate the number of "
             "levels from the luck of a training."
         )
     return text
+
+
+def _p(p: float) -> str:
+    return f"= {p:.4f}" if p >= 1e-4 else "< 0.0001"
+
+
+def _controls_in_words(table: pd.DataFrame) -> str:
+    """What an untrained network and randomly rotated channels get."""
+    at_default = table[(table["bank"] == "shared") & (table["layer"] == table["default_layer"])]
+    untrained = at_default[~at_default["trained"] & (at_default["features"] == "nmf")]["graded_score"].dropna()
+    rotated = rung_means(of_default_layer(table, "shared", "rotated"), "graded_score").dropna()
+    text = f"An untrained network has {untrained.mean():.3f}. " if len(untrained) else ""
+    if len(rotated) > 1:
+        text += f"Randomly rotated channels go from {rotated.iloc[0]:.3f} to {rotated.iloc[-1]:.3f}."
+    return text.strip()
 
 
 def _found(table: pd.DataFrame) -> str:
     """For which classes some channel is found, on which rungs."""
     rows = of_default_layer(table, "shared", "channels")
     found = {name: rows["levels"][rows[f"found_{name}"] > 0] for name in SCORED}
-    there = [f"{name} on {_listed(sorted(set(levels)))} levels" for name, levels in found.items() if len(levels)]
+    there = [f"{name} on {_listed(_ordered(set(levels)))} levels" for name, levels in found.items() if len(levels)]
     absent = [name for name in SCORED if not len(found[name]) and rows[f"kappa_{name}"].notna().any()]
     rare = [name for name in SCORED if rows[f"kappa_{name}"].isna().all()]
     text = f"Some channel of {rows['default_layer'].iloc[0]} is found for " + ("; ".join(there) or "no class at all")
     if there and absent:
         text += f"; none on any rung for {_listed(absent)}"
     return text + (f" ({_listed(rare)} is too rare to be judged)." if rare else ".")
+
+
+def _ordered(levels: Iterable[int]) -> list[int]:
+    """Numbers of levels, unlimited ones (0) last."""
+    return sorted(levels, key=lambda count: (count == 0, count))
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows by number of levels, unlimited ones (0) last, then by seed."""
+    return rows.sort_values(["levels", "seed"], key=lambda column: column.replace(0, np.inf) if column.name == "levels"
+                            else column)  # fmt: skip
 
 
 def _listed(things: Sequence[str] | Sequence[int]) -> str:
@@ -78,7 +114,7 @@ def _left_out(unread: Sequence[str]) -> list[str]:
 
 def _group(table: pd.DataFrame, each: Answer, prefix: str) -> list[str]:
     parts = [f"## {each.group}", "### Measured here"]
-    parts += [_agents(of_default_layer(table, "shared", "nmf")), _classes(table)]
+    parts += [_agents(of_default_layer(table, "shared", "nmf")), _controls(table), _classes(table)]
     for name, caption in (
         ("headline", "Graded score and interpretable fraction; dots are agents with 95 % intervals over environments."),
         ("completion", "Levels completed, with Wilson's 95 % intervals."),
@@ -87,6 +123,8 @@ def _group(table: pd.DataFrame, each: Answer, prefix: str) -> list[str]:
         ("classes", "The class that any feature comes nearest to."),
     ):
         parts.append(f"![{caption}]({prefix}{name}.png)\n\n*{caption}*")
+    if 0 in each.levels:
+        parts.append("The pictures leave out agents of unlimited levels.")
     if each.primary is not None:
         parts += [_tests(each), _power(each)]
     return [*parts, _limits(table, each), _completeness(table)]
@@ -96,20 +134,37 @@ def _agents(rows: pd.DataFrame) -> str:
     heads = ("agent", "levels", "steps", "training levels", "unseen levels", "fraction", "graded score",
              "its sd over factorisations", "without surface", "orbay2020 (chance)")  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
-    for _, row in rows.sort_values(["levels", "seed"]).iterrows():
+    for _, row in _in_order(rows).iterrows():
         lines.append(
             f"| {row['agent']} | {_levels(row['levels'])} | {row['steps']:,} | {_share(row, 'training')} "
             f"| {_share(row, 'unseen')} | {_number(row, 'interpretable_fraction', 2)} "
-            f"| {_number(row, 'graded_score', 3)} | {row['graded_score_sd']:.3f} | {row['graded_without_surface']:.3f} "
-            f"| {row['orbay2020']:.3f} ({row['orbay_chance']:.3f}) |"
+            f"| {_number(row, 'graded_score', 3)} | {_bare(row['graded_score_sd'])} "
+            f"| {_bare(row['graded_without_surface'])} | {_bare(row['orbay2020'])} ({_bare(row['orbay_chance'])}) |"
         )
+    return "\n".join(lines)
+
+
+def _controls(table: pd.DataFrame) -> str:
+    """The same agents and an untrained network with other features, and the numbers that stand beside the score."""
+    at_default = table[(table["bank"] == "shared") & (table["layer"] == table["default_layer"])]
+    heads = ("agent", "nmf", "channels", "rotated channels", "lift, bits", "localisation, bits", "distinct classes",
+             "split-half reliability")  # fmt: skip
+    lines = ["Graded score with each kind of features, an untrained network as the floor; the other columns are of the "
+             "NMF:", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]  # fmt: skip
+    of_nmf = _in_order(at_default[at_default["features"] == "nmf"])
+    for _, row in pd.concat([of_nmf[of_nmf["trained"]], of_nmf[~of_nmf["trained"]]]).iterrows():
+        own = at_default[at_default["agent"] == row["agent"]].set_index("features")["graded_score"]
+        numbers = [_bare(own.get(kind)) for kind in ("nmf", "channels", "rotated")]
+        numbers += [_number(row, name, 2) for name in ("lift", "localisation")]
+        numbers += [_bare(row[name], 2) for name in ("distinct_classes", "split_half_reliability")]
+        lines.append(f"| {row['agent']} | " + " | ".join(numbers) + " |")
     return "\n".join(lines)
 
 
 def _classes(table: pd.DataFrame) -> str:
     lines = ["Highest κ of any channel of the default layer on a class, and channels found for it, shared bank:", "",
              "| levels | seed | " + " | ".join(SCORED) + " |", "|---" * (2 + len(SCORED)) + "|"]  # fmt: skip
-    for _, row in of_default_layer(table, "shared", "channels").sort_values(["levels", "seed"]).iterrows():
+    for _, row in _in_order(of_default_layer(table, "shared", "channels")).iterrows():
         cells = [
             "–" if pd.isna(row[f"kappa_{name}"]) else f"{row[f'kappa_{name}']:.2f}, {int(row[f'found_{name}'])}"
             for name in SCORED
@@ -152,18 +207,19 @@ def _limits(table: pd.DataFrame, each: Answer) -> str:
         "complete all but a few of their training levels. What is found here holds for the beginning of a training."
     )
     if each.descriptive:
+        seeds = "" if each.a_rung[1] < 2 else " on every rung"
         lines.append(
             "- Luck: the interval of a score is of the frames it was taken on, not of the training. How much a rung's "
-            "score changes with the seed was not measured; that needs further agents a rung, before longer training."
+            f"score changes with the seed was not measured{seeds}; that needs further agents, before longer training."
         )
     if each.primary is not None:
         without = rung_means(rows, "graded_without_surface").to_numpy()
-        rho = spearmanr(np.arange(len(without)), without).statistic
+        rho = f", ρ = {spearmanr(np.arange(len(without)), without).statistic:.2f}" if np.ptp(without) else ""
         lines.append(
             "- Surface: a feature on the tops of walls counts, although it cannot be tested by taking them out. "
             f"Without that class the graded score goes from {without[0]:.3f} on the first rung to {without[-1]:.3f} on "
-            "the last, "
-            f"ρ = {rho:.2f} (exploratory, no test; first factorisation)."
+            f"the last{rho} "
+            f"(exploratory, no test; first factorisation)."
         )
     return "\n".join(lines)
 
@@ -179,17 +235,27 @@ def _completeness(table: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _along_training(rows: pd.DataFrame, prefix: str) -> str:
+def _along_training(rows: pd.DataFrame, table: pd.DataFrame, prefix: str) -> str:
     """A picture of the checkpoints' scores, and a table of those that complete about as many training levels."""
-    level, rows = at_equal_completion(of_default_layer(rows, "shared", "nmf"))
-    rows = rows.sort_values(["levels", "seed"])
-    rho = spearmanr(np.where(rows["levels"] == 0, np.inf, rows["levels"]), rows["graded_score"]).statistic
+    rows = of_default_layer(rows, "shared", "nmf")
+    unknown = _listed(sorted(set(rows["agent"]) - set(rows.dropna(subset="completes")["agent"])))
+    level, rows = at_equal_completion(rows)
+    rows = _in_order(rows)
+    order = rows["levels"].replace(0, np.inf)
+    trend = ""
+    if len(rows) >= LEAST_RUNGS and order.nunique() > 1 and rows["graded_score"].nunique() > 1:
+        rho = spearmanr(order, rows["graded_score"]).statistic
+        trend = f" Spearman's ρ of levels and graded score: {rho:.2f} (no test)."
+    if not rows["bank_sha256"].isin(table["bank_sha256"]).all():
+        trend += " They were scored on another shared bank than the agents above, so finished agents differ a little."
+    if unknown:
+        trend += f" Left out, because they have no training curve: {unknown}."
     caption = "Along the trainings: the score of checkpoints, the finished agent's with a ring."
     lines = [
         "### At equal completion of training levels", "", f"![{caption}]({prefix}training.png)", "", f"*{caption}*", "",
         f"Of each agent the checkpoint, of those kept along its training, nearest to {level:.1%} of training levels "
         f"completed, the most that every agent reached. Shares are means of the training curve over the {POINTS} "
-        f"updates before. Spearman's ρ of levels and graded score: {rho:.2f} (no test).", "",
+        f"updates before.{trend}", "",
         "| agent | steps | completes | fraction | graded score |", "|---|---|---|---|---|",
     ]  # fmt: skip
     lines += [
@@ -220,6 +286,10 @@ def _share(row: pd.Series, kind: str) -> str:
     if np.isnan(row[f"{kind}_completed"]):
         return "–"
     return f"{row[f'{kind}_completed']:.1%} ({row[f'{kind}_low']:.1%}–{row[f'{kind}_high']:.1%})"
+
+
+def _bare(value: float | None, digits: int = 3) -> str:
+    return "–" if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def _number(row: pd.Series, name: str, digits: int) -> str:

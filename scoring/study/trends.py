@@ -14,6 +14,7 @@ from scipy.stats import rankdata
 from rollouts.errors import InputError
 from scoring.metrics import FloatArray
 
+LEAST_RUNGS = 3
 MOST_RUNGS = 8
 """Rungs of which all orders are still few enough to go through: 40,320."""
 
@@ -37,8 +38,8 @@ def exact_spearman(values: Sequence[float] | FloatArray) -> tuple[float, float]:
     hypothesis. Values that are all equal have rho 0 and p 1. Raises `InputError` for fewer than 3 rungs or more than 8.
     """
     own = np.asarray(values, dtype=float)
-    if not 3 <= len(own) <= MOST_RUNGS:
-        raise InputError(f"A trend over {len(own)} rungs cannot be tested exactly; 3 to {MOST_RUNGS} can.")
+    if not LEAST_RUNGS <= len(own) <= MOST_RUNGS:
+        raise InputError(f"A trend over {len(own)} rungs cannot be tested exactly; {LEAST_RUNGS} to {MOST_RUNGS} can.")
     ranks, order = rankdata(own), _standardised(np.arange(len(own), dtype=float))
     rho = float(_standardised(ranks) @ order)
     others = _standardised(ranks)[_orders(len(own))] @ order
@@ -88,16 +89,16 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
 def power(shape: Sequence[float], deviation: float, level: float = 0.05, draws: int = 2000, seed: int = 0) -> float:
     """Chance that `exact_spearman` finds p <= `level` where rungs are `shape` (R,) plus normal noise of a deviation."""
     generator = np.random.default_rng(seed)
-    critical = _critical(len(shape), level)
+    least = critical(len(shape), level)
     noisy = np.asarray(shape) + deviation * generator.standard_normal((draws, len(shape)))
     order = _standardised(np.arange(len(shape), dtype=float))
     rhos = _standardised(rankdata(noisy, axis=1)) @ order
-    return float(np.mean(rhos >= critical - 1e-12))
+    return float(np.mean(rhos >= least - 1e-12))
 
 
 @cache
-def _critical(rungs: int, level: float) -> float:
-    """The least rho without ties whose one-sided p is at most `level`."""
+def critical(rungs: int, level: float) -> float:
+    """The least rho without ties whose one-sided p is at most `level`; infinite where no order of so few has one."""
     order = _standardised(np.arange(rungs, dtype=float))
     rhos = np.sort(order[_orders(rungs)] @ order)[::-1]
     allowed = int(level * len(rhos) + 1e-9)

@@ -9,6 +9,7 @@ import pytest
 
 from agents.checkpoint import Agent, save_agent, untrained_agent
 from rollouts.coinrun import EnvOptions
+from rollouts.errors import InputError
 from scoring.pipeline import VERSION
 from test_commands import refused, run
 
@@ -16,9 +17,9 @@ SMALL = ("frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "
 
 
 def trained(levels: int, seed: int, steps: int, late_return: float) -> Agent:
-    """An untrained network that says it was trained, and what it lately got."""
-    agent = untrained_agent("nature", EnvOptions(num_levels=levels), seed)
-    agent.steps, agent.curve = steps, [(steps, late_return)]
+    """An untrained network, another for each number of steps, that says it was trained, and what it lately got."""
+    agent = untrained_agent("nature", EnvOptions(num_levels=levels), seed + steps)
+    agent.seed, agent.steps, agent.curve = seed, steps, [(steps, late_return)]
     return agent
 
 
@@ -31,9 +32,10 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept.mkdir(parents=True)
     save_agent(folder / "nature-n100.safetensors", trained(100, 1, 1000, 6.0))
     save_agent(folder / "nature-n300.safetensors", trained(300, 2, 3000, 8.0))
-    save_agent(kept / "agent-1of3.safetensors", trained(300, 12, 1000, 2.0))
-    save_agent(kept / "agent-2of3.safetensors", trained(300, 22, 2000, 6.5))
+    save_agent(kept / "agent-1of3.safetensors", trained(300, 2, 1000, 2.0))
+    save_agent(kept / "agent-2of3.safetensors", trained(300, 2, 2000, 6.5))
     (folder / "broken.safetensors").write_bytes(b"no agent")
+    (kept / "agent-3of3.safetensors").write_bytes(b"no checkpoint")
     return folder
 
 
@@ -43,6 +45,7 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     assert done.returncode == 0, done.stderr
     assert "Left out: " in done.stdout
     assert "broken.safetensors" in done.stdout
+    assert "agent-3of3.safetensors" in done.stdout
     results = tmp_path / "results"
     table = pd.read_parquet(results / "results.parquet")
     # Two agents and an untrained one, two banks, three layers with NMF and channels, one with rotated channels, too.
@@ -76,11 +79,11 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     written = {path: path.stat().st_mtime_ns for path in (results / "scores").iterdir()}
     assert len(written) == 3 * 2 * 3 + 2
     missing = results / "scores/nature-n100-own-1a.json"
-    missing.unlink()
+    missing.write_text("{damaged")
     (results / "milestones.parquet").rename(agents / "milestones.parquet")  # as it is shipped
     again = run(*command[:2], "milestones=nowhere", *SMALL, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
-    assert missing.exists()
+    assert json.loads(missing.read_text())["scores"]
     assert "| nature-n300 | 2,000 | 65.0% |" in (results / "RESULTS.md").read_text()
     assert all(path.stat().st_mtime_ns == then for path, then in written.items() if path != missing)
     pd.testing.assert_frame_equal(pd.read_parquet(results / "results.parquet"), table)
@@ -118,3 +121,28 @@ def test_agents_are_grouped_by_network_and_frames() -> None:
     groups = reproduce.grouped(agents)
     assert [next(iter(members)) for members in groups.values()] == ["a", "b", "c"]
     assert [len(members) for members in groups.values()] == [2, 2, 2]
+    assert len({name for members in groups.values() for name in members}) == 6
+    assert all(members["untrained-" + reproduce.slug(group)].steps == 0 for group, members in groups.items())
+
+
+def test_files_that_are_no_part_of_the_study_are_named_and_left_out(agents: Path, tmp_path: Path) -> None:
+    import reproduce
+
+    save_agent(tmp_path / "fresh.safetensors", untrained_agent("nature", EnvOptions(), 0))
+    with pytest.raises(InputError, match=r"fresh\.safetensors was never trained"):
+        reproduce.readable(tmp_path)
+    kept, unfit = reproduce.along_the_way(agents.parent / "kept", reproduce.readable(agents)[0])
+    assert [agent.steps for agent in kept["nature-n300"]] == [1000, 2000]
+    assert kept["nature-n100"] == []
+    assert len(unfit) == 1
+    kept, unfit = reproduce.along_the_way(agents.parent / "kept", {"nature-n300": trained(300, 3, 3000, 8.0)})
+    assert kept == {"nature-n300": []}
+    assert sum("is of another training than nature-n300." in sentence for sentence in unfit) == 2
+
+
+def test_a_shipped_table_of_another_version_is_refused_before_any_work(agents: Path, tmp_path: Path) -> None:
+    pd.DataFrame({"version": [VERSION + 1]}).to_parquet(agents / "milestones.parquet")
+    try:
+        assert f"holds scores of version {VERSION + 1}" in refused("reproduce", f"agents={agents}", cwd=tmp_path)
+    finally:
+        (agents / "milestones.parquet").unlink()
