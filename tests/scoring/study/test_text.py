@@ -63,7 +63,7 @@ RISING = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
 @pytest.mark.parametrize(
     ("scores", "said"),
     [
-        (ladder(RISING), ["the graded score rises", "p = 0.0002 over 7 rungs", "one agent a rung, so this is descriptive",
+        (ladder(RISING), ["the graded score rises", "p = 0.0002 over 7 rungs", "agent a rung, so this is descriptive",
                           "An untrained network has 0.010", "from 0.100 to 0.700"]),
         (ladder(RISING[::-1]), ["the graded score falls", "ρ = -1.00"]),
         (ladder([0.1, 0.3, 0.2, 0.1, 0.3, 0.2, 0.2]), ["does not rise significantly"]),
