@@ -137,7 +137,7 @@ def classes(table: pd.DataFrame, path: Path) -> None:
 
 def along_training(checkpoints: pd.DataFrame, table: pd.DataFrame, path: Path) -> None:
     """The graded score of each agent's checkpoints, by steps and by what they complete; darker: more levels."""
-    figure = Figure(figsize=(10.4, 4.0), dpi=110, layout="constrained")
+    figure = Figure(figsize=(11.6, 4.0), dpi=110, layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     rows = of_default_layer(checkpoints, "shared", "nmf").sort_values("steps")
     levels = rung_means(rows, "graded_score").index
@@ -155,7 +155,7 @@ def along_training(checkpoints: pd.DataFrame, table: pd.DataFrame, path: Path) -
         axis.grid(alpha=0.3)
     axes[0].set(xlabel="million steps", title="along the training")
     axes[1].set(xlabel="share of training levels completed", title="against what the agent completes")
-    axes[0].legend(fontsize=8, title="training levels", title_fontsize=8)
+    axes[1].legend(fontsize=8, title="training levels", title_fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5))
     save(figure, path)
 
 
