@@ -45,9 +45,8 @@ def summary(each: Answer) -> str:
             else "more rungs than an exact test can go through" if rungs > MOST_RUNGS
             else "no test, because a rung has no number"
         )  # fmt: skip
-        return (
-            f"**{each.group}**: {each.agents} agents on {_listed(each.levels)} levels: {what}. This is a description."
-        )
+        agents = f"{each.agents} {'agent' if each.agents == 1 else 'agents'} on {_listed(each.levels)} levels"
+        return f"**{each.group}**: {agents}: {what}. This is a description."
     rho, p = each.primary.statistic, each.primary.p
     found = "rises" if p <= LEVEL else "falls" if rho < 0 else "does not rise significantly"
     sure = f"Spearman's ρ = {rho:.2f}, exact one-sided p {_p(p)} over {rungs} rungs"
@@ -89,7 +88,7 @@ def _found(table: pd.DataFrame) -> str:
     text = f"Some channel of {rows['default_layer'].iloc[0]} is found for " + ("; ".join(there) or "no class at all")
     if there and absent:
         text += f"; none on any rung for {_listed(absent)}"
-    return text + (f" ({_listed(rare)} is too rare to be judged)." if rare else ".")
+    return text + (f" (too rare to be judged: {_listed(rare)})." if rare else ".")
 
 
 def _ordered(levels: Iterable[int]) -> list[int]:
