@@ -37,10 +37,9 @@ MILESTONES = "milestones.parquet"
 
 @dataclass(frozen=True)
 class Study:
-    """Where a study and its agents' checkpoints lie, how its banks are played, and how its agents are scored."""
+    """Where a study lies, how its banks are played, and how its agents are scored."""
 
     output: Path
-    milestones: Path
     plan: BankPlan
     seed: int
     threads: int
@@ -203,7 +202,7 @@ def task(config: DictConfig) -> None:
     scoring = build(ScoreConfig, {name: values[name] for name in ("steps", "refits", "bootstrap", "permutations")}, "")
     output, milestones = (Path(values[name]) for name in ("output", "milestones"))
     seed = whole(values["seed"], "seed")
-    study = Study(output, milestones, collect.plan(values), seed, threads, scoring)
+    study = Study(output, collect.plan(values), seed, threads, scoring)
     shipped = Path(values["agents"])
     agents, unread = readable(shipped)
     checkpoints, unfit = along_the_way(milestones, agents)

@@ -112,9 +112,11 @@ def latest(run: Path) -> dict[str, Any] | None:
     """What is written beside the tensors of the state that training will go on from, None without one."""
     for name in (STATE, PREVIOUS):
         try:
-            return load_tensors(run / name)[1]
+            metadata = load_tensors(run / name)[1]
         except CheckpointError:
             continue
+        if {"fixed", "steps"} <= metadata.keys():
+            return metadata
     return None
 
 

@@ -48,10 +48,15 @@ class Answer:
         return self.a_rung[0] < 2
 
 
+def at_default_layer(table: pd.DataFrame, bank: str) -> pd.DataFrame:
+    """Every agent's rows at the network's own layer, untrained ones among them."""
+    return table[(table["bank"] == bank) & (table["layer"] == table["default_layer"])]
+
+
 def of_default_layer(table: pd.DataFrame, bank: str, features: str) -> pd.DataFrame:
     """The trained agents' rows at the network's own layer."""
-    chosen = (table["bank"] == bank) & (table["features"] == features) & table["trained"]
-    return table[chosen & (table["layer"] == table["default_layer"])]
+    rows = at_default_layer(table, bank)
+    return rows[(rows["features"] == features) & rows["trained"]]
 
 
 def rung_means(rows: pd.DataFrame, column: str) -> pd.Series:

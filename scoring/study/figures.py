@@ -13,7 +13,7 @@ from scoring.evidence import SCORED
 from scoring.metrics import FloatArray
 from scoring.report.curves import COLOURS, MARKERS
 from scoring.report.figures import save
-from scoring.study.answer import of_default_layer, rung_means
+from scoring.study.answer import at_default_layer, of_default_layer, rung_means
 from scoring.study.table import published
 
 RATED = "0.45"
@@ -44,9 +44,10 @@ def _line(axis: Axes, rows: pd.DataFrame, column: str, number: int, label: str, 
     axis.plot(means.index, means.to_numpy(), color=colour, lw=1.2, label=label)
 
 
-def _level(axis: Axes, rows: pd.DataFrame, column: str) -> None:
+def _level(axis: Axes, table: pd.DataFrame, column: str) -> None:
     """Untrained networks of the group, as a line across."""
-    untrained = rows[~rows["trained"]][column].dropna()
+    rows = at_default_layer(table, "shared")
+    untrained = rows[~rows["trained"] & (rows["features"] == "nmf")][column].dropna()
     if len(untrained):
         axis.axhline(untrained.mean(), color="0.7", ls=":", label="untrained network")
 
@@ -95,8 +96,7 @@ def headline(table: pd.DataFrame, path: Path) -> None:
     ):
         for number, features in enumerate(("nmf", "channels", "rotated")):
             _line(axis, of_default_layer(table, "shared", features), column, number, features)
-        shown = (table["bank"] == "shared") & (table["features"] == "nmf") & (table["layer"] == table["default_layer"])
-        _level(axis, table[shown], column)
+        _level(axis, table, column)
         axis.set(title=f"{title}, shared bank", ylabel=title, ylim=(0, None))
         axis.legend(fontsize=8)
     _people(axes[2], published()["interpretable"], "mean of two raters, two agents")
@@ -149,8 +149,7 @@ def along_training(checkpoints: pd.DataFrame, table: pd.DataFrame, path: Path) -
                 label = (f"{rung:,}" if rung else "unlimited") if place == 0 else None
                 axis.plot(x, own["graded_score"], ".-", color=colour, ms=6, lw=1.2, label=label)
                 axis.plot(x.iloc[-1:], own["graded_score"].iloc[-1:], "o", color=colour, ms=9, mfc="none")
-        shown = (table["bank"] == "shared") & (table["features"] == "nmf") & (table["layer"] == table["default_layer"])
-        _level(axis, table[shown], "graded_score")
+        _level(axis, table, "graded_score")
         axis.set(ylabel="graded score, nmf, shared bank", ylim=(0, None))
         axis.grid(alpha=0.3)
     axes[0].set(xlabel="million steps", title="along the training")

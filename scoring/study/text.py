@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from scoring.evidence import SCORED
-from scoring.study.answer import Answer, of_default_layer, rung_means
+from scoring.study.answer import Answer, at_default_layer, of_default_layer, rung_means
 from scoring.study.milestones import POINTS, at_equal_completion
 from scoring.study.table import published
 from scoring.study.trends import LEAST_RUNGS, MOST_RUNGS, critical
@@ -69,7 +69,7 @@ def _p(p: float) -> str:
 
 def _controls_in_words(table: pd.DataFrame) -> str:
     """What an untrained network and randomly rotated channels get."""
-    at_default = table[(table["bank"] == "shared") & (table["layer"] == table["default_layer"])]
+    at_default = at_default_layer(table, "shared")
     untrained = at_default[~at_default["trained"] & (at_default["features"] == "nmf")]["graded_score"].dropna()
     rotated = rung_means(of_default_layer(table, "shared", "rotated"), "graded_score").dropna()
     text = f"An untrained network has {untrained.mean():.3f}. " if len(untrained) else ""
@@ -145,7 +145,7 @@ def _agents(rows: pd.DataFrame) -> str:
 
 def _controls(table: pd.DataFrame) -> str:
     """The same agents and an untrained network with other features, and the numbers that stand beside the score."""
-    at_default = table[(table["bank"] == "shared") & (table["layer"] == table["default_layer"])]
+    at_default = at_default_layer(table, "shared")
     heads = ("agent", "nmf", "channels", "rotated channels", "lift, bits", "localisation, bits", "distinct classes",
              "split-half reliability")  # fmt: skip
     lines = ["Graded score with each kind of features, an untrained network as the floor; the other columns are of the "
