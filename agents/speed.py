@@ -109,7 +109,14 @@ def measure(
     pools: dict[str, ProcessPoolExecutor] = {}
     try:
         for done, (name, variant) in enumerate(variants.items(), start=1):
-            config = TrainConfig(network, EnvOptions(), short, seed, LONG_RUN, variant.computation, threads)
+            config = TrainConfig(
+                network,
+                ppo=short,
+                seed=seed,
+                total_steps=LONG_RUN,
+                computation=variant.computation,
+                env_threads=threads,
+            )
             pools[name] = ProcessPoolExecutor(1, context, _begin, (config, threads, variant.memory_kept))
             pools[name].submit(int).result()  # an empty task: answered when the warm-up is over
             update(done, name)

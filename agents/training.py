@@ -29,18 +29,22 @@ from agents.computation import Computation
 from agents.networks import NETWORKS
 from agents.play import evaluate
 from agents.ppo import Learner, PPOConfig, RewardNormaliser, Rollout
-from rollouts.coinrun import EnvOptions, make_env, observe, renderer_sha256
+from rollouts.coinrun import DISTINCT_ACTIONS, PROCGEN_ACTIONS, EnvOptions, make_env, observe, renderer_sha256
 from rollouts.errors import InputError
 
 STATE_FORMAT = "coinrun-training-3"
 STATE, PREVIOUS = "state.safetensors", "state.previous.safetensors"
 EPISODES_AVERAGED = 100
+ACTION_SETS = {"all": PROCGEN_ACTIONS, "distinct": DISTINCT_ACTIONS}
+UNWRITTEN = {"actions": "all"}
+"""What a state of an earlier version was trained with, where it does not say."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """What is trained, on what, for how long, and how it is run.
 
+    `actions` is `all` of procgen's, or those that are `distinct` in the game.
     `total_steps` counts environment steps and is rounded up to whole rollouts; the agent is also kept at the end of
     each of `milestones` equal parts of them (0: only at the end). A `deterministic` run refuses to go on
     with another computation, number of threads or torch, so that stopping it changes nothing; it needs a CPU, since
@@ -49,6 +53,7 @@ class TrainConfig:
 
     network: str = "compact"
     options: EnvOptions = field(default_factory=EnvOptions)
+    actions: str = "all"
     ppo: PPOConfig = field(default_factory=PPOConfig)
     seed: int = 0
     total_steps: int = 25_000_000
@@ -62,6 +67,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise InputError(f"There is no network '{self.network}'; there are {', '.join(NETWORKS)}.")
+        if self.actions not in ACTION_SETS:
+            raise InputError(f"actions is '{self.actions}'; it can be {' or '.join(ACTION_SETS)}.")
         if self.total_steps < 1:
             raise InputError(f"total_steps is {self.total_steps}; it must be at least 1.")
         if self.milestones < 0:
@@ -77,6 +84,7 @@ class TrainConfig:
         return {
             "network": self.network,
             "options": asdict(self.options),
+            "actions": self.actions,
             "ppo": asdict(self.ppo),
             "seed": self.seed,
             "bfloat16": self.computation.bfloat16,
@@ -108,7 +116,7 @@ class Trainer:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         ppo = config.ppo
-        self.agent = untrained_agent(config.network, config.options, config.seed)
+        self.agent = untrained_agent(config.network, config.options, config.seed, ACTION_SETS[config.actions])
         self.agent.network.train()
         self.agent.training = {"ppo": asdict(ppo), **config.circumstances()}
         self.learner = Learner(self.agent.network, ppo, config.computation)
@@ -254,7 +262,7 @@ class Trainer:
         if self.config.deterministic:
             was, now = was | metadata["circumstances"], now | self.config.circumstances()
         for key, value in now.items():
-            if was[key] != value:
+            if was.get(key, UNWRITTEN.get(key)) != value:
                 raise CheckpointError(f"{path} was trained with {key} = {was[key]}; it cannot go on with {value}.")
         if metadata["renderer"] != renderer_sha256():
             raise CheckpointError(

@@ -22,6 +22,8 @@ LAST_LEVEL = 2**31 - 1
 
 PROCGEN_ACTIONS = tuple(range(15))
 """Every action of procgen; 9 to 14 do nothing in CoinRun."""
+DISTINCT_ACTIONS = PROCGEN_ACTIONS[:9]
+"""The moves, standing still among them: every action that CoinRun tells from the others."""
 NOOP = 4
 
 

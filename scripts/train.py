@@ -39,7 +39,8 @@ def settings(config: Mapping[str, Any]) -> TrainConfig:
     network, steps = str(config["network"]), whole(config["train"]["total_steps"], "train.total_steps")
     return build(
         TrainConfig, run, "run", network=network, seed=whole(config["seed"], "seed"), total_steps=steps,
-        options=build(EnvOptions, config["env"], "env"), ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"),
+        options=build(EnvOptions, config["env"], "env"), actions=str(config["actions"]),
+        ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"),
         computation=choose(network, steps, **how),
     )  # fmt: skip
 
@@ -49,6 +50,7 @@ def folder(config: Mapping[str, Any]) -> str:
     chosen = settings(config)
     options = chosen.options
     name = f"{chosen.network}-{options.distribution_mode}-n{options.num_levels}-s{chosen.seed}"
+    name += "" if chosen.actions == "all" else f"-{chosen.actions}"
     name += differences(options, skip=("distribution_mode", "num_levels")) + differences(chosen.ppo)
     run = config["run"]
     return name + "".join(

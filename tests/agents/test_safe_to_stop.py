@@ -192,4 +192,4 @@ def test_every_setting_that_shapes_a_run_is_held_fast() -> None:
     shaping = {"network", "options", "ppo", "seed", "computation"}
     running = {"total_steps", "env_threads", "checkpoint_minutes", "evaluation_episodes", "milestones", "deterministic"}
     assert set(TrainConfig.__dataclass_fields__) == shaping | running
-    assert set(TrainConfig().fixed()) == {"network", "options", "ppo", "seed", "bfloat16"}
+    assert set(TrainConfig().fixed()) == {"network", "options", "actions", "ppo", "seed", "bfloat16"}
