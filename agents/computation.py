@@ -77,9 +77,13 @@ class Computation:
 
 
 def choose(
-    network: str, total_steps: int, path: str = "fast", device: str = "auto", precision: str = "auto",
+    network: str,
+    total_steps: int,
+    path: str = "fast",
+    device: str = "auto",
+    precision: str = "auto",
     compiled: str = "auto",
-) -> Computation:  # fmt: skip
+) -> Computation:
     """The computation that a run's settings mean on this machine.
 
     `path` is `fast`, `plain` (CleanRL's data path: a permuted view, float32, whole minibatches, nothing compiled) or
@@ -88,9 +92,12 @@ def choose(
     `compiled` is `true`, `false` or `auto`: where measurement favours it and the run is long enough to earn it back.
     Raises `InputError` for anything else.
     """
-    options = {"path": (path, PATHS), "device": (device, ("auto", *SLICES)),
-               "precision": (precision, ("auto", "float32", "bfloat16")),
-               "compiled": (compiled, ("auto", "true", "false"))}  # fmt: skip
+    options = {
+        "path": (path, PATHS),
+        "device": (device, ("auto", *SLICES)),
+        "precision": (precision, ("auto", "float32", "bfloat16")),
+        "compiled": (compiled, ("auto", "true", "false")),
+    }
     for key, (value, allowed) in options.items():
         if value not in allowed:
             raise InputError(f"{key} is '{value}'; it can be {', '.join(allowed)}.")

@@ -93,9 +93,13 @@ class Failures:
 
 
 def evaluate_causes(
-    agent: Agent, options: EnvOptions, episodes: int, seed: int, threads: int = 1,
+    agent: Agent,
+    options: EnvOptions,
+    episodes: int,
+    seed: int,
+    threads: int = 1,
     progress: Callable[[int], None] = lambda finished: None,
-) -> Failures:  # fmt: skip
+) -> Failures:
     """How at least `episodes` episodes of `agents.play.play` end; `progress` is told how many have.
 
     An episode is completed when it returned a reward: the coin is the only one. Raises `InputError` for fewer than one

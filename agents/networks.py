@@ -154,9 +154,13 @@ def _dense(*widths: int) -> dict[str, nn.Module]:
 def clear() -> Blueprint:
     """The network of Hilton et al. 2020, appendix C: five convolutions, L2 pooling, no residual links."""
     convolutions, layers = _convolutions(
-        ("1a", 7, 3, 16, 1), ("2a", 5, 16, 32, 1), ("2b", 5, 32, 32, 1), ("3a", 5, 32, 32, 1), ("4a", 5, 32, 32, 1),
+        ("1a", 7, 3, 16, 1),
+        ("2a", 5, 16, 32, 1),
+        ("2b", 5, 32, 32, 1),
+        ("3a", 5, 32, 32, 1),
+        ("4a", 5, 32, 32, 1),
         pooled="1a 2b 3a 4a",
-    )  # fmt: skip
+    )
     return Blueprint({**convolutions, **_dense(512, 256, 512)}, 512, layers, "2b")
 
 

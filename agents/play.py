@@ -110,9 +110,13 @@ def play(
 
 
 def evaluate(
-    agent: Agent, options: EnvOptions, episodes: int, seed: int, threads: int = 1,
+    agent: Agent,
+    options: EnvOptions,
+    episodes: int,
+    seed: int,
+    threads: int = 1,
     progress: Callable[[int], None] = lambda finished: None,
-) -> Evaluation:  # fmt: skip
+) -> Evaluation:
     """How well an agent does in `play`; `progress` is told how many episodes have ended.
 
     Raises `InputError` for fewer than one episode.
@@ -124,6 +128,10 @@ def evaluate(
         progress(finished)
     completed, total = sum(result > 0 for result in returns), len(returns)
     return Evaluation(
-        options.levels, total, completed / total, wilson(completed, total), float(np.mean(returns)),
+        options.levels,
+        total,
+        completed / total,
+        wilson(completed, total),
+        float(np.mean(returns)),
         float(np.mean(lengths)),
-    )  # fmt: skip
+    )

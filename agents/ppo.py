@@ -92,9 +92,15 @@ class Losses:
 
 
 def losses(
-    logits: Tensor, values: Tensor, actions: Tensor, old_log_probs: Tensor, old_values: Tensor, advantage: Tensor,
-    returns: Tensor, clip: float,
-) -> Losses:  # fmt: skip
+    logits: Tensor,
+    values: Tensor,
+    actions: Tensor,
+    old_log_probs: Tensor,
+    old_values: Tensor,
+    advantage: Tensor,
+    returns: Tensor,
+    clip: float,
+) -> Losses:
     """Clipped surrogate (Schulman et al. 2017, equation 7) and clipped value loss, arrays (batch, ...).
 
     `approx_kl` is (r - 1) - log r (Schulman's blog, "Approximating KL divergence"), r the probability ratio.
@@ -174,9 +180,15 @@ class Learner:
                 for part in minibatch.split(slice_size):
                     logits, values = self.forward(frames[part])
                     loss = losses(
-                        logits, values, columns[0][part], columns[1][part], columns[2][part],
-                        (columns[3][part] - mean) / (std + 1e-8), returns[part], config.clip,
-                    )  # fmt: skip
+                        logits,
+                        values,
+                        columns[0][part],
+                        columns[1][part],
+                        columns[2][part],
+                        (columns[3][part] - mean) / (std + 1e-8),
+                        returns[part],
+                        config.clip,
+                    )
                     total = loss.policy - config.entropy_coef * loss.entropy + config.value_coef * loss.value
                     (total / size).backward()
                     parts = (loss.policy, loss.value, loss.entropy, loss.approx_kl, loss.clip_fraction)

@@ -93,9 +93,14 @@ def shortened(ppo: PPOConfig) -> PPOConfig:
 
 
 def measure(
-    network: str, ppo: PPOConfig, variants: Mapping[str, Variant], rounds: int, threads: int, seed: int,
+    network: str,
+    ppo: PPOConfig,
+    variants: Mapping[str, Variant],
+    rounds: int,
+    threads: int,
+    seed: int,
     update: Callable[[int, str], None] = lambda done, name: None,
-) -> tuple[dict[str, Rates], float]:  # fmt: skip
+) -> tuple[dict[str, Rates], float]:
     """Environment steps per second that PPO makes with each variant, and that the environments make alone.
 
     A step's time is its share of a short rollout plus that of one epoch times `ppo.epochs`. Each variant is warmed up
@@ -150,10 +155,11 @@ def _measure() -> Measurement:
     scalars = _trainer.step().scalars
     computation = _trainer.config.computation
     return Measurement(
-        scalars["rollout_seconds"], scalars["update_seconds"],
+        scalars["rollout_seconds"],
+        scalars["update_seconds"],
         matrix_flops(computation.device, torch.bfloat16 if computation.bfloat16 else torch.float32),
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    )  # fmt: skip
+    )
 
 
 def _medians(rounds: Sequence[Measurement], ppo: PPOConfig, flops: int) -> Rates:
@@ -161,9 +167,12 @@ def _medians(rounds: Sequence[Measurement], ppo: PPOConfig, flops: int) -> Rates
     rates = [batch / (each.rollout_seconds + ppo.epochs * each.update_seconds) for each in rounds]
     rate = statistics.median(rates)
     return Rates(
-        rate, rates, rate * flops, statistics.median(each.matrix_flops for each in rounds),
+        rate,
+        rates,
+        rate * flops,
+        statistics.median(each.matrix_flops for each in rounds),
         max(each.peak_bytes for each in rounds),
-    )  # fmt: skip
+    )
 
 
 def matrix_flops(device: str, dtype: torch.dtype, seconds: float = 0.5) -> float:

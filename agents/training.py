@@ -196,9 +196,15 @@ class Trainer:
         scaled = np.stack([self._account(rewards[t], first[t + 1]) for t in range(ppo.rollout_steps)])
         ended = torch.from_numpy(first).to(device)
         return Rollout(
-            self.frames, actions, log_probs, values, torch.from_numpy(scaled).to(device), ended[:-1],
-            last_value, ended[-1],
-        )  # fmt: skip
+            self.frames,
+            actions,
+            log_probs,
+            values,
+            torch.from_numpy(scaled).to(device),
+            ended[:-1],
+            last_value,
+            ended[-1],
+        )
 
     @staticmethod
     def _upload(observation: NDArray[np.uint8], staging: Tensor, target: Tensor) -> Tensor:

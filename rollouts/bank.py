@@ -106,9 +106,13 @@ def describe(options: EnvOptions) -> str:
 
 
 def collect(
-    policies: Sequence[tuple[str, Policy]], options: EnvOptions, plan: BankPlan, seed: int, threads: int = 1,
+    policies: Sequence[tuple[str, Policy]],
+    options: EnvOptions,
+    plan: BankPlan,
+    seed: int,
+    threads: int = 1,
     progress: Callable[[int], None] = lambda steps: None,
-) -> FrameBank:  # fmt: skip
+) -> FrameBank:
     """Let the policies play and keep what the plan asks for; environments are shared out in order, as evenly as can be.
 
     `progress` is told the environment steps taken, of `collection_steps(plan)`. Raises `BankError` when there are more
@@ -139,9 +143,16 @@ def collect(
         progress(done)
         if plan.pool_frames:
             pools.append(
-                _pool(policy, options, plan.pool_frames // POOL_ENVIRONMENTS, pool_share, seed + 2 * player + 1,
-                      threads, partial(_add, progress, done))
-            )  # fmt: skip
+                _pool(
+                    policy,
+                    options,
+                    plan.pool_frames // POOL_ENVIRONMENTS,
+                    pool_share,
+                    seed + 2 * player + 1,
+                    threads,
+                    partial(_add, progress, done),
+                )
+            )
             done += pool_share * plan.pool_frames // POOL_ENVIRONMENTS * POOL_INTERVAL
             progress(done)
     arrays = {name: np.concatenate(values) for name, values in kept.items()}
@@ -149,12 +160,18 @@ def collect(
     arrays["episode"] = episode.reshape(-1).astype(np.int32)
     pool = np.concatenate(pools) if pools else np.empty((0, 1, 64, 64, 3), dtype=np.uint8)
     return FrameBank(
-        plan.kind, options, renderer_sha256(), names, seed, states=tuple(states),
+        plan.kind,
+        options,
+        renderer_sha256(),
+        names,
+        seed,
+        states=tuple(states),
         next_states=tuple(next_states) if plan.consecutive else None,
         next_frames=arrays.pop("next_frames") if plan.consecutive else None,
         pool=pool.reshape(-1, 64, 64, 3),
-        pool_environment=np.repeat(np.arange(pool.shape[0], dtype=np.int32), pool.shape[1]), **arrays,
-    )  # fmt: skip
+        pool_environment=np.repeat(np.arange(pool.shape[0], dtype=np.int32), pool.shape[1]),
+        **arrays,
+    )
 
 
 def _share(environments: int, players: int, player: int) -> int:
@@ -187,11 +204,13 @@ def _play(
         if keep:
             states.append(env.callmethod("get_state"))
             row: dict[str, NDArray[Any]] = {
-                "frames": frames, "actions": np.asarray(actions, dtype=np.int32),
+                "frames": frames,
+                "actions": np.asarray(actions, dtype=np.int32),
                 "environment": np.arange(num, dtype=np.int32),
-                "time": np.full(num, len(states) - 1, dtype=np.int32), "episode": episode.copy(),
+                "time": np.full(num, len(states) - 1, dtype=np.int32),
+                "episode": episode.copy(),
                 "level": np.array([info["level_seed"] for info in env.get_info()], dtype=np.int32),
-            }  # fmt: skip
+            }
         env.act(actions)
         reward, frames, first = observe(env)
         episode += first
@@ -228,16 +247,31 @@ def _pool(
     return np.stack(pool, axis=1)
 
 
-_ARRAYS = ("frames", "actions", "rewards", "environment", "time", "episode", "level", "player", "pool",
-           "pool_environment", "next_frames")  # fmt: skip
+_ARRAYS = (
+    "frames",
+    "actions",
+    "rewards",
+    "environment",
+    "time",
+    "episode",
+    "level",
+    "player",
+    "pool",
+    "pool_environment",
+    "next_frames",
+)
 
 
 def save(path: str | Path, bank: FrameBank) -> None:
     """Write one compressed file, atomically."""
     metadata = {
-        "format": FORMAT, "kind": bank.kind, "options": asdict(bank.options), "renderer": bank.renderer,
-        "players": list(bank.players), "seed": bank.seed,
-    }  # fmt: skip
+        "format": FORMAT,
+        "kind": bank.kind,
+        "options": asdict(bank.options),
+        "renderer": bank.renderer,
+        "players": list(bank.players),
+        "seed": bank.seed,
+    }
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("metadata.json", json.dumps(metadata))
         for name in _ARRAYS:
@@ -272,9 +306,15 @@ def load(path: str | Path, frames: int | None = None) -> FrameBank:
             states = _unpack(archive.read("states.bin"))
         step = 2 if "next_frames" in arrays else 1
         bank = FrameBank(
-            metadata["kind"], EnvOptions(**metadata["options"]), metadata["renderer"], tuple(metadata["players"]),
-            metadata["seed"], states=states[::step], next_states=states[1::2] if step == 2 else None, **arrays,
-        )  # fmt: skip
+            metadata["kind"],
+            EnvOptions(**metadata["options"]),
+            metadata["renderer"],
+            tuple(metadata["players"]),
+            metadata["seed"],
+            states=states[::step],
+            next_states=states[1::2] if step == 2 else None,
+            **arrays,
+        )
     except BankError:
         raise
     except (

@@ -133,9 +133,12 @@ class Renderer:
         rows = range(max(0, y0 - _VIEW_CELLS), min(WORLD_SIZE, y0 + _VIEW_CELLS + 1))
         special = {(x, y) for x in columns for y in rows if _CELLS.get(int(state.grid[y, x])) in ("coin", "lava")}
         single = {
-            (x + dx, y + dy) for x, y in special for dx in (-1, 0, 1) for dy in (-1, 0, 1)
+            (x + dx, y + dy)
+            for x, y in special
+            for dx in (-1, 0, 1)
+            for dy in (-1, 0, 1)
             if 0 <= x + dx < WORLD_SIZE and 0 <= y + dy < WORLD_SIZE and int(state.grid[y + dy, x + dx]) in _CELLS
-        }  # fmt: skip
+        }
         rest = state.grid.copy()
         for x, y in single:
             rest[y, x] = SPACE

@@ -48,17 +48,23 @@ def _layout(*blocks: tuple[str, str]) -> np.dtype[np.void]:
 
 
 GAME = _layout(
-    ("i4", """paint_vel_info use_generated_assets use_monochrome_assets restrict_themes use_backgrounds center_agent
+    (
+        "i4",
+        """paint_vel_info use_generated_assets use_monochrome_assets restrict_themes use_backgrounds center_agent
      debug_mode distribution_mode use_sequential_levels use_easy_jump plain_assets physics_mode grid_step
-     level_seed_low level_seed_high game_type game_n"""),
-)  # fmt: skip
+     level_seed_low level_seed_high game_type game_n""",
+    ),
+)
 EPISODE = _layout(
     ("f4", "reward"),
-    ("i4", """done level_complete action timeout current_level_seed prev_level_seed episodes_remaining episode_done
-     last_reward_timer"""),
+    (
+        "i4",
+        """done level_complete action timeout current_level_seed prev_level_seed episodes_remaining episode_done
+     last_reward_timer""",
+    ),
     ("f4", "last_reward"),
     ("i4", "default_action fixed_asset_seed cur_time is_waiting_for_step grid_size"),
-)  # fmt: skip
+)
 ENTITY = _layout(
     ("f4", "x y vx vy rx ry"),
     ("i4", "type image_type image_theme render_z will_erase collides_with_entities"),
@@ -99,10 +105,17 @@ _FIXED = {
     "game": {"use_generated_assets": 0, "grid_step": 0},
     "episode": {"is_waiting_for_step": 0, "grid_size": WORLD_SIZE**2},
     "world": {"use_procgen_background": 0, "bg_tile_ratio": 0},
-    "view": {"main_width": WORLD_SIZE, "main_height": WORLD_SIZE, "visibility": 13, "min_visibility": 0,
-             "grid_width": WORLD_SIZE, "grid_height": WORLD_SIZE, "grid_cells": WORLD_SIZE**2},
+    "view": {
+        "main_width": WORLD_SIZE,
+        "main_height": WORLD_SIZE,
+        "visibility": 13,
+        "min_visibility": 0,
+        "grid_width": WORLD_SIZE,
+        "grid_height": WORLD_SIZE,
+        "grid_cells": WORLD_SIZE**2,
+    },
     "coinrun": {"end_of_buffer": END_OF_BUFFER},
-}  # fmt: skip
+}
 _GENERATOR_TEXT = re.compile(rb"(?:\d{1,10} ){624}\d{1,3}")
 
 
@@ -208,9 +221,7 @@ def parse(data: bytes) -> State:
     coinrun = reader.fields(COINRUN, "CoinRun's own fields")
     if reader.offset != len(data):
         raise StateError(f"The state is {len(data)} bytes long, {len(data) - reader.offset} more than its content.")
-    state = State(
-        game, level_seed_rand_gen, rand_gen, episode, entities, world, asset_rand_gen, view, grid, coinrun
-    )  # fmt: skip
+    state = State(game, level_seed_rand_gen, rand_gen, episode, entities, world, asset_rand_gen, view, grid, coinrun)
     check(state)
     return state
 
@@ -296,8 +307,14 @@ def _check_entities(entities: Fields) -> None:
         if kind not in DRAWN:
             raise StateError(f"The state has an entity of type {kind}, which CoinRun does not have.")
         raise StateError(f"An entity of type {kind} has image {image} in theme {theme}, which does not exist.")
-    for name, low, high in (("x", -1e3, 1e3), ("y", -1e3, 1e3), ("rx", 0, 50), ("ry", 0, 50), ("alpha", 0, 1),
-                            ("render_z", -1, 1)):  # fmt: skip
+    for name, low, high in (
+        ("x", -1e3, 1e3),
+        ("y", -1e3, 1e3),
+        ("rx", 0, 50),
+        ("ry", 0, 50),
+        ("alpha", 0, 1),
+        ("render_z", -1, 1),
+    ):
         if ((entities[name] < low) | (entities[name] > high)).any():
             raise StateError(f"An entity's {name} is outside [{low:g}, {high:g}].")
 

@@ -123,7 +123,11 @@ def rank_correlation(x: FloatArray, y: FloatArray, seed: int = 0) -> tuple[float
         return float(spearmanr(permuted, y).statistic)
 
     test = permutation_test(
-        (x,), statistic, permutation_type="pairings", alternative="greater", n_resamples=9999,
+        (x,),
+        statistic,
+        permutation_type="pairings",
+        alternative="greater",
+        n_resamples=9999,
         rng=np.random.default_rng(seed),
-    )  # fmt: skip
+    )
     return value, float(test.pvalue)

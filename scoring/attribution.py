@@ -76,9 +76,14 @@ def target_output(network: ActorCritic, target: str) -> Callable[[tuple[Tensor, 
 
 
 def attribute(
-    network: ActorCritic, layer: str, frames: NDArray[np.uint8], target: str = "value",
-    method: str = "integrated_gradients", steps: int = 32, progress: Callable[[int], None] = lambda frames: None,
-) -> Attribution:  # fmt: skip
+    network: ActorCritic,
+    layer: str,
+    frames: NDArray[np.uint8],
+    target: str = "value",
+    method: str = "integrated_gradients",
+    steps: int = 32,
+    progress: Callable[[int], None] = lambda frames: None,
+) -> Attribution:
     """Attribute the target to a layer's activations on frames (N, 64, 64, 3).
 
     `integrated_gradients` (Sundararajan, Taly and Yan 2017) goes along a straight line from zero activation, as a right

@@ -135,9 +135,14 @@ def _continued(bank: FrameBank) -> list[int]:
 
 
 def _moved(
-    bank: FrameBank, renderer: Renderer, masks: BoolArray, objects: BoolArray, c: int, chosen: NDArray[np.int64],
+    bank: FrameBank,
+    renderer: Renderer,
+    masks: BoolArray,
+    objects: BoolArray,
+    c: int,
+    chosen: NDArray[np.int64],
     generator: np.random.Generator,
-) -> list[tuple[int, Frames]]:  # fmt: skip
+) -> list[tuple[int, Frames]]:
     """The chosen frames with class `c` where it is, and its silhouette cut out of the background at a free place."""
     found = []
     for i in chosen:

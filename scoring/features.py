@@ -134,9 +134,13 @@ def fit_nmf(maps: Maps, components: int, seed: int, max_rows: int = MAX_ROWS) ->
     if alive < components or len(rows) < components:
         raise InputError(f"{components} features were asked for, but only {alive} channels carry any attribution.")
     _, directions, iterations = non_negative_factorization(
-        rows / np.sqrt(rows.sum(axis=1, keepdims=True)), n_components=components, init="nndsvd", tol=1e-5,
-        max_iter=MAX_ITERATIONS, random_state=seed,
-    )  # fmt: skip
+        rows / np.sqrt(rows.sum(axis=1, keepdims=True)),
+        n_components=components,
+        init="nndsvd",
+        tol=1e-5,
+        max_iter=MAX_ITERATIONS,
+        random_state=seed,
+    )
     norms = directions.sum(axis=1, keepdims=True)
     directions = np.divide(directions, norms, out=np.full_like(directions, 1 / directions.shape[1]), where=norms > 0)
     return NMF(directions.astype(np.float32), iterations < MAX_ITERATIONS)

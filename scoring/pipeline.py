@@ -224,19 +224,28 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations
         "classes": subject.classes(),
         "layer": {"name": layer, **asdict(geometry)},
         "agent": {
-            "network": agent.network.network, "weights_sha256": fingerprint(agent), "steps": agent.steps,
-            "seed": agent.seed, "options": asdict(agent.options), "evaluation": agent.evaluation,
+            "network": agent.network.network,
+            "weights_sha256": fingerprint(agent),
+            "steps": agent.steps,
+            "seed": agent.seed,
+            "options": asdict(agent.options),
+            "evaluation": agent.evaluation,
         },
         "bank": {
-            "kind": bank.kind, "frames": len(bank), "environments": len(np.unique(bank.environment)),
-            "episodes": len(np.unique(bank.episode)), "players": list(bank.players), "seed": bank.seed,
-            "options": asdict(bank.options), "pool_frames": len(bank.pool),
+            "kind": bank.kind,
+            "frames": len(bank),
+            "environments": len(np.unique(bank.environment)),
+            "episodes": len(np.unique(bank.episode)),
+            "players": list(bank.players),
+            "seed": bank.seed,
+            "options": asdict(bank.options),
+            "pool_frames": len(bank.pool),
         },
         "settings": asdict(config),
         "cutoffs": asdict(cutoffs),
         "versions": {name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
-    }  # fmt: skip
+    }
     work_out = partial(_feature_scores, measured, subject, verdict, basis, config)
     return Score(summary, verdict, subject.eligible, measured.maps, geometry, basis, work_out)
 
@@ -274,15 +283,27 @@ def _feature_scores(
     activations = np.einsum("kc,nchw->nkhw", basis.directions, subject.own.activations, optimize=True)
     iou, average_precision = detection(activations, subject.masks(config.dilation))
     return FeatureScores(
-        energy=energies.energy(), chance_between=energies.chance_between(), chance_within=energies.chance_within(),
-        lift=energies.lift(), localisation=energies.localisation(), kappa=verdict.kappa,
-        kappa_interval=verdict.kappa_interval, sign=verdict.sign, causal=verdict.causal,
+        energy=energies.energy(),
+        chance_between=energies.chance_between(),
+        chance_within=energies.chance_within(),
+        lift=energies.lift(),
+        localisation=energies.localisation(),
+        kappa=verdict.kappa,
+        kappa_interval=verdict.kappa_interval,
+        sign=verdict.sign,
+        causal=verdict.causal,
         causal_control=causal_effect(measured.control_original, measured.control),
-        stability=measured.stability, iou=iou,
-        average_precision=average_precision, p=p, significant=benjamini_hochberg(tested),
-        share=energies.share(), interpretable=verdict.found, which=verdict.which, graded=verdict.grades,
+        stability=measured.stability,
+        iou=iou,
+        average_precision=average_precision,
+        p=p,
+        significant=benjamini_hochberg(tested),
+        share=energies.share(),
+        interpretable=verdict.found,
+        which=verdict.which,
+        graded=verdict.grades,
         best_lift=best_lift,
-    )  # fmt: skip
+    )
 
 
 def _headline(verdicts: list[Verdict], subject: Subject) -> dict[str, Any]:
@@ -292,16 +313,21 @@ def _headline(verdicts: list[Verdict], subject: Subject) -> dict[str, Any]:
     """
     found = [{NAMES[c] for c in verdict.which if c >= 0} for verdict in verdicts]
     return {
-        "interpretable_fraction": mean_number([verdict.fraction for verdict in verdicts],
-                                              [verdict.fraction_draws for verdict in verdicts]),
-        "graded_score": mean_number([verdict.graded for verdict in verdicts],
-                                    [verdict.graded_draws for verdict in verdicts]),
+        "interpretable_fraction": mean_number(
+            [verdict.fraction for verdict in verdicts], [verdict.fraction_draws for verdict in verdicts]
+        ),
+        "graded_score": mean_number(
+            [verdict.graded for verdict in verdicts], [verdict.graded_draws for verdict in verdicts]
+        ),
         "distinct_classes": float(np.mean([distinct_classes(verdict.which) for verdict in verdicts])),
-        "classes": {name: float(np.mean([name in classes for classes in found]))
-                    for name in SCORED if any(name in classes for classes in found)},
+        "classes": {
+            name: float(np.mean([name in classes for classes in found]))
+            for name in SCORED
+            if any(name in classes for classes in found)
+        },
         "features": len(verdicts[0].found),
         "eligible": [name for name, allowed in zip(NAMES, subject.headline, strict=True) if allowed],
-    }  # fmt: skip
+    }
 
 
 def _factorisation(basis: FeatureSet, verdicts: list[Verdict]) -> dict[str, Any] | None:
@@ -336,16 +362,23 @@ def _reliability(measured: Measured, subject: Subject, verdict: Verdict, config:
         return None
     weights = halves(subject.environments, config.seed)
     grades = graded(
-        measured.energies.kappa(weights), measured.energies.sign(weights),
-        causal_effect(measured.original, measured.removed, weights), subject.eligible, verdict.alive, NAMES,
-    )  # fmt: skip
+        measured.energies.kappa(weights),
+        measured.energies.sign(weights),
+        causal_effect(measured.original, measured.removed, weights),
+        subject.eligible,
+        verdict.alive,
+        NAMES,
+    )
     return split_half_reliability(grades[:, :, verdict.alive])
 
 
 def _lift(
-    measured: Measured, subject: Subject, verdict: Verdict, config: ScoreConfig,
+    measured: Measured,
+    subject: Subject,
+    verdict: Verdict,
+    config: ScoreConfig,
     measure: Callable[[Energies, FloatArray], FloatArray],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Mean over living features of the best class's lift, chosen on half of the environments, taken on the other."""
     if not subject.resamples or not subject.headline.any():
         return NO_NUMBER

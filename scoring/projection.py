@@ -19,9 +19,14 @@ def box_kernel(geometry: LayerGeometry) -> Maps:
 
 
 def effective_receptive_field(
-    network: ActorCritic, layer: str, geometry: LayerGeometry, directions: Maps, frames: NDArray[np.uint8],
-    cells: int = 8, seed: int = 0,
-) -> Maps:  # fmt: skip
+    network: ActorCritic,
+    layer: str,
+    geometry: LayerGeometry,
+    directions: Maps,
+    frames: NDArray[np.uint8],
+    cells: int = 8,
+    seed: int = 0,
+) -> Maps:
     """Mean |d activation / d pixel| of each feature, summed over colours and scaled to sum 1 (K, rf, rf).
 
     Luo et al. (2016). A feature's activation is the layer's along its direction (K, C). The mean is over `frames` and

@@ -136,9 +136,14 @@ class Subject:
         ]
 
     def _on_class(
-        self, raw: Maps, basis: FeatureSet, kernel: Maps | None, group: dict[str, Attribution],
-        changed: dict[str, Counterfactual], masks: Sequence[Maps],
-    ) -> list[tuple[FloatArray, FloatArray]]:  # fmt: skip
+        self,
+        raw: Maps,
+        basis: FeatureSet,
+        kernel: Maps | None,
+        group: dict[str, Attribution],
+        changed: dict[str, Counterfactual],
+        masks: Sequence[Maps],
+    ) -> list[tuple[FloatArray, FloatArray]]:
         """For each of `masks`: attribution that falls on each class (K, C, E), in the original frames and after."""
         shape = (raw.shape[1], len(NAMES), self.environments)
         found = [(np.zeros(shape), np.zeros(shape)) for _ in masks]
@@ -205,10 +210,16 @@ def frames_to_explain(bank: FrameBank, evidence: Evidence, pool: bool) -> int:
 
 
 def explain(
-    network: ActorCritic, layer: str, bank: FrameBank, evidence: Evidence, target: str = "value",
-    method: str = "integrated_gradients", steps: int = 32, pool: bool = True,
+    network: ActorCritic,
+    layer: str,
+    bank: FrameBank,
+    evidence: Evidence,
+    target: str = "value",
+    method: str = "integrated_gradients",
+    steps: int = 32,
+    pool: bool = True,
     progress: Callable[[int], None] = lambda frames: None,
-) -> Subject:  # fmt: skip
+) -> Subject:
     """Attribute a layer of a network on a bank's frames, on the changed ones, and on the pool where that is asked for.
 
     `progress` is told the frames attributed.
@@ -223,11 +234,15 @@ def explain(
         return result
 
     return Subject(
-        bank, evidence, layer_geometry(network, layer), of(bank.frames),
-        None if evidence.following is None else of(evidence.following.frames), of(bank.pool) if pool else None,
+        bank,
+        evidence,
+        layer_geometry(network, layer),
+        of(bank.frames),
+        None if evidence.following is None else of(evidence.following.frames),
+        of(bank.pool) if pool else None,
         {name: of(changed.frames) for name, changed in evidence.removed.items()},
         {name: of(changed.frames) for name, changed in evidence.control.items()},
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
@@ -276,9 +291,12 @@ def judge(measured: Measured, subject: Subject, cutoffs: Cutoffs, draws: int, se
     fraction_draws = found_draws.mean(axis=-1)
     graded_draws = graded(kappa_draws, sign_draws, causal_draws, *judged).mean(axis=-1)
     return Verdict(
-        *verdict, number(found.mean(), fraction_draws), number(grades.mean(), graded_draws), fraction_draws,
+        *verdict,
+        number(found.mean(), fraction_draws),
+        number(grades.mean(), graded_draws),
+        fraction_draws,
         graded_draws,
-    )  # fmt: skip
+    )
 
 
 def sprite_grade(verdict: Verdict, eligible: BoolArray) -> float:

@@ -136,10 +136,14 @@ def _measure(chosen: Bench, variants: Mapping[str, Variant]) -> tuple[dict[str, 
         shown.add_column(heading, justify="right")
     for name, each in rates.items():
         shown.add_row(
-            name, f"{each.steps_per_second:,.0f}", f"{min(each.rounds):,.0f}, {max(each.rounds):,.0f}",
-            f"{each.steps_per_second / rates['plain'].steps_per_second:.2f}", f"{each.flops / 1e9:,.0f}",
-            f"{each.matrix_flops / 1e9:,.0f}", f"{each.steps_per_second / environments:.1%}",
-        )  # fmt: skip
+            name,
+            f"{each.steps_per_second:,.0f}",
+            f"{min(each.rounds):,.0f}, {max(each.rounds):,.0f}",
+            f"{each.steps_per_second / rates['plain'].steps_per_second:.2f}",
+            f"{each.flops / 1e9:,.0f}",
+            f"{each.matrix_flops / 1e9:,.0f}",
+            f"{each.steps_per_second / environments:.1%}",
+        )
     CONSOLE.print(shown)
     found = {"variants": as_json(rates, variants), "environment_steps_per_second": environments}
     return found, rates, environments

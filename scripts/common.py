@@ -205,8 +205,11 @@ def explain(error: BaseException) -> str | None:
 
 def plain(config: DictConfig) -> dict[str, Any]:
     """The configuration without Hydra's own part, as plain dictionaries."""
-    return {str(key): OmegaConf.to_object(config[key]) if OmegaConf.is_config(config[key]) else config[key]
-            for key in config if key != "hydra"}  # fmt: skip
+    return {
+        str(key): OmegaConf.to_object(config[key]) if OmegaConf.is_config(config[key]) else config[key]
+        for key in config
+        if key != "hydra"
+    }
 
 
 @contextmanager
@@ -264,8 +267,13 @@ class Update(Protocol):
 def track(name: str, total: int, start: int = 0) -> Iterator[Update]:
     """A progress bar on a terminal; elsewhere a plain line every ten seconds. `start` was done before."""
     if CONSOLE.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-                   TextColumn("{task.fields[note]}"))  # fmt: skip
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         with Progress(*columns, console=CONSOLE) as progress:
             task = progress.add_task(name, total=total, completed=start, note="")
             yield lambda done, note="": progress.update(task, completed=done, note=note)

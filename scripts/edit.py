@@ -108,9 +108,13 @@ def play(name: str, agent: Agent, config: Mapping[str, Any]) -> Failures:
     num, each = division(episodes)
     with track(f"Playing {name}", num * each) as update:
         return evaluate_causes(
-            agent, agent.options.unseen(), episodes, whole(config["seed"], "seed"),
-            whole(config["threads"], "threads"), update,
-        )  # fmt: skip
+            agent,
+            agent.options.unseen(),
+            episodes,
+            whole(config["seed"], "seed"),
+            whole(config["threads"], "threads"),
+            update,
+        )
 
 
 def failures_table(rows: Mapping[str, Failures]) -> Table:

@@ -86,10 +86,18 @@ def rungs(config: Mapping[str, Any]) -> list[Rung]:
             kept = {key: config[key] for key in ("checkpoint_minutes", "milestones")}
             options = EnvOptions(num_levels=number, start_level=first)
             training = build(
-                TrainConfig, kept, "", network=network, options=options, ppo=ppo, seed=int(seed), total_steps=steps,
-                computation=choose(network, steps, precision=precision(run)), env_threads=threads,
+                TrainConfig,
+                kept,
+                "",
+                network=network,
+                options=options,
+                ppo=ppo,
+                seed=int(seed),
+                total_steps=steps,
+                computation=choose(network, steps, precision=precision(run)),
+                env_threads=threads,
                 evaluation_episodes=0,
-            )  # fmt: skip
+            )
             listed.append(Rung(training, run, Path(config["zoo"]) / f"{name}.safetensors"))
     return listed
 
@@ -177,11 +185,16 @@ def measure(agent: Agent, rung: Rung, episodes: int) -> None:
 
 def write_catalogue(folder: Path) -> None:
     """README.md of a folder of finished agents: a table of them."""
-    lines = ["# The ladder", "", "Agents of `python scripts/ladder.py`, weights in float16, evaluated as they are:",
-             "sampled actions, 95 % Wilson intervals, unseen levels from 2³⁰ on. Each file has its learning curve",
-             "(`curves.py agents=[…]` draws it).", "",
-             "| agent | levels | steps | training levels | unseen levels | episodes of each | command |",
-             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "# The ladder",
+        "",
+        "Agents of `python scripts/ladder.py`, weights in float16, evaluated as they are:",
+        "sampled actions, 95 % Wilson intervals, unseen levels from 2³⁰ on. Each file has its learning curve",
+        "(`curves.py agents=[…]` draws it).",
+        "",
+        "| agent | levels | steps | training levels | unseen levels | episodes of each | command |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for path in sorted(folder.glob("*.safetensors"), key=lambda path: (len(path.name), path.name)):
         agent = load_agent(path)
         first, last = agent.options.levels

@@ -139,10 +139,13 @@ def make(folder: Path, config: Mapping[str, Any]) -> None:
         checkpoint = "" if spec.startswith("untrained:") else str(Path(spec).resolve())
         entries.append(
             RatedAgent(
-                name, checkpoint, fingerprint(agent), headline["interpretable_fraction"]["value"],
+                name,
+                checkpoint,
+                fingerprint(agent),
+                headline["interpretable_fraction"]["value"],
                 headline["graded_score"]["value"],
             )
-        )  # fmt: skip
+        )
     made, order = study.make_study(chosen.seed, asked(config), entries, features)
     study.save(folder, made, (sheets[i] for i in order))
 

@@ -89,9 +89,14 @@ def bank_for(config: Mapping[str, Any], agents: Sequence[Named]) -> FrameBank:
 
 
 def write_report(
-    run: Path, agents: Sequence[Named], subjects: Mapping[str, Subject], scores: Mapping[str, Score], played: FrameBank,
-    named: Sequence[str], made: Mapping[str, Any],
-) -> Path:  # fmt: skip
+    run: Path,
+    agents: Sequence[Named],
+    subjects: Mapping[str, Subject],
+    scores: Mapping[str, Score],
+    played: FrameBank,
+    named: Sequence[str],
+    made: Mapping[str, Any],
+) -> Path:
     """Look at the trajectory `played` and at the scored bank as each agent, and write the page; returns its path.
 
     The agents' `subjects` and `scores`, by name, are on one bank. `named` is attributed on the trajectory.

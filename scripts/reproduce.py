@@ -134,9 +134,15 @@ def settings(study: Study, agent: Agent, layer: str, features: Sequence[str]) ->
 
 
 def rows_of(
-    study: Study, name: str, agent: Agent, kind: str, bank: FrameBank, evidence: Callable[[], Evidence],
-    layers: Sequence[str] = (), features: Sequence[str] = ("nmf", "channels", "rotated"),
-) -> Iterator[dict[str, Any]]:  # fmt: skip
+    study: Study,
+    name: str,
+    agent: Agent,
+    kind: str,
+    bank: FrameBank,
+    evidence: Callable[[], Evidence],
+    layers: Sequence[str] = (),
+    features: Sequence[str] = ("nmf", "channels", "rotated"),
+) -> Iterator[dict[str, Any]]:
     """A row for each layer (all by default) and kind of features, scored now or read from an earlier run.
 
     What is scored is written at once. `evidence` is gathered when the first score needs it.
@@ -148,9 +154,11 @@ def rows_of(
         path = study.output / "scores" / f"{name}-{kind}-{layer}.json"
         wanted = settings(study, agent, layer, features)
         basis = {
-            "version": VERSION, "weights_sha256": about["weights_sha256"], "bank_sha256": shown,
+            "version": VERSION,
+            "weights_sha256": about["weights_sha256"],
+            "bank_sha256": shown,
             "settings": [asdict(how) for how in wanted],
-        }  # fmt: skip
+        }
         kept = kept_scores(path)
         if kept.get("basis") != basis:
             subject = explain(agent.network, layer, bank, evidence(), steps=study.scoring.steps)
@@ -171,9 +179,11 @@ def kept_scores(path: Path) -> dict[str, Any]:
 
 
 def rows_of_group(
-    study: Study, members: Mapping[str, Agent], checkpoints: Mapping[str, Sequence[Agent]],
+    study: Study,
+    members: Mapping[str, Agent],
+    checkpoints: Mapping[str, Sequence[Agent]],
     advance: Callable[[str], None],
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:  # fmt: skip
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """All rows of agents that can be compared, and the rows along their trainings."""
     rows, along = [], []
     trained = [(name, agent) for name, agent in members.items() if agent.steps]

@@ -70,9 +70,7 @@ def evidence_for(bank: FrameBank) -> Evidence:
         return gather(bank, progress=update)
 
 
-def explain_with_progress(
-    name: str, agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig
-) -> Subject:  # fmt: skip
+def explain_with_progress(name: str, agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig) -> Subject:
     """Attributions at the layer that `config` means, for any features, with a progress bar."""
     layer, _ = check(agent, config)
     with track(f"Attributing {name}", frames_to_explain(bank, evidence, pool=True)) as update:

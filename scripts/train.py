@@ -38,11 +38,17 @@ def settings(config: Mapping[str, Any]) -> TrainConfig:
     run["env_threads"] = whole(run["env_threads"], "run.env_threads") or cores()
     network, steps = str(config["network"]), whole(config["train"]["total_steps"], "train.total_steps")
     return build(
-        TrainConfig, run, "run", network=network, seed=whole(config["seed"], "seed"), total_steps=steps,
-        options=build(EnvOptions, config["env"], "env"), actions=str(config["actions"]),
+        TrainConfig,
+        run,
+        "run",
+        network=network,
+        seed=whole(config["seed"], "seed"),
+        total_steps=steps,
+        options=build(EnvOptions, config["env"], "env"),
+        actions=str(config["actions"]),
         ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"),
         computation=choose(network, steps, **how),
-    )  # fmt: skip
+    )
 
 
 def folder(config: Mapping[str, Any]) -> str:

@@ -125,7 +125,7 @@ GROUPS: dict[str, tuple[Callable[[Material], Found], bool]] = {
     "by_hand": (lambda m: checks.by_hand(*m.bank, m.advance), False),
     "published": (lambda m: checks.published(m.published_subject, m.controls(), m.advance), True),
     "pairs": (lambda m: checks.pairs(m.subjects, m.advance), True),
-}  # fmt: skip
+}
 """Every group of checks, and whether it needs the published agent."""
 
 
@@ -175,14 +175,19 @@ def task(config: DictConfig) -> None:
                     lines += [(name, check) for check in found.checks]
                     if name in FIGURES:
                         FIGURES[name](found.details, run / f"{name}.png")
-                    record[name] = {"seconds": time.monotonic() - begun, "checks": [asdict(c) for c in found.checks],
-                                    "details": found.details}  # fmt: skip
+                    record[name] = {
+                        "seconds": time.monotonic() - begun,
+                        "checks": [asdict(c) for c in found.checks],
+                        "details": found.details,
+                    }
                 done += 1
                 advance(name)
         record |= {
-            "agent_sha256": fingerprint(agent), "published_sha256": fingerprint(published) if published else None,
-            "cutoffs": asdict(Cutoffs()), "seconds": time.monotonic() - started,
-        }  # fmt: skip
+            "agent_sha256": fingerprint(agent),
+            "published_sha256": fingerprint(published) if published else None,
+            "cutoffs": asdict(Cutoffs()),
+            "seconds": time.monotonic() - started,
+        }
         write_atomically(run / "validation.json", json.dumps(record, indent=2) + "\n")
         CONSOLE.print(table(lines))
         CONSOLE.print(f"{record['seconds'] / 60:.1f} minutes. Written: {run / 'validation.json'} and a picture a group")

@@ -25,15 +25,38 @@ def answers_table(study: Study, answers: Sequence[Answer]) -> pd.DataFrame:
         agent = study.agents[feature.agent]
         rows.append(
             {
-                "rater": answer.rater, "feature": answer.feature, "order": answer.position,
-                "answered": answer.answered, "changed": answer.changed, "revision": answer.revision,
-                "rating": answer.rating, "shows": answer.shows, "agent": agent.name,
-                "weights_sha256": agent.weights_sha256, "agent_feature": feature.number, "label": feature.label,
-                "interpretable": feature.interpretable, "graded": feature.graded,
+                "rater": answer.rater,
+                "feature": answer.feature,
+                "order": answer.position,
+                "answered": answer.answered,
+                "changed": answer.changed,
+                "revision": answer.revision,
+                "rating": answer.rating,
+                "shows": answer.shows,
+                "agent": agent.name,
+                "weights_sha256": agent.weights_sha256,
+                "agent_feature": feature.number,
+                "label": feature.label,
+                "interpretable": feature.interpretable,
+                "graded": feature.graded,
             }
-        )  # fmt: skip
-    columns = ["rater", "feature", "order", "answered", "changed", "revision", "rating", "shows", "agent",
-               "weights_sha256", "agent_feature", "label", "interpretable", "graded"]  # fmt: skip
+        )
+    columns = [
+        "rater",
+        "feature",
+        "order",
+        "answered",
+        "changed",
+        "revision",
+        "rating",
+        "shows",
+        "agent",
+        "weights_sha256",
+        "agent_feature",
+        "label",
+        "interpretable",
+        "graded",
+    ]
     table = pd.DataFrame(rows, columns=columns)
     for column in ("answered", "changed"):
         table[column] = pd.to_datetime(table[column], utc=True, format="ISO8601")

@@ -42,9 +42,14 @@ def feature_maps(
 
     def of(frames: Frames, before: int) -> Any:
         return attribute(
-            agent.network, layer, frames, config.target, config.attribution, config.steps,
+            agent.network,
+            layer,
+            frames,
+            config.target,
+            config.attribution,
+            config.steps,
             lambda done: progress(before + done),
-        )  # fmt: skip
+        )
 
     own = of(bank.frames, 0)
     basis = (

@@ -32,10 +32,18 @@ LARGEST = 10_000
 """Bytes of a request's body at most."""
 
 CLASSES = {
-    "coin": "coin", "saw": "saw", "enemy": "enemy", "crate": "crate", "lava": "lava",
-    "surface": "edge of the ground", "wall": "inside of walls", "agent": "the player",
-    "velocity": "velocity squares", "several": "several of these", "nothing": "nothing in particular",
-}  # fmt: skip
+    "coin": "coin",
+    "saw": "saw",
+    "enemy": "enemy",
+    "crate": "crate",
+    "lava": "lava",
+    "surface": "edge of the ground",
+    "wall": "inside of walls",
+    "agent": "the player",
+    "velocity": "velocity squares",
+    "several": "several of these",
+    "nothing": "nothing in particular",
+}
 """What a feature may show, as it is stored, and as the page writes it; a rater may say something else instead."""
 
 PAGE = Path(__file__).parent / "page"
@@ -150,9 +158,13 @@ class Handler(BaseHTTPRequestHandler):
             return server.pictures[url.path].read_bytes(), "image/png"
         if url.path == "/study":
             about = {
-                "token": server.study.token, "raters": server.answers.raters(), "classes": CLASSES,
-                "features": len(server.study.features), "highest": HIGHEST, "longest": LONGEST,
-            }  # fmt: skip
+                "token": server.study.token,
+                "raters": server.answers.raters(),
+                "classes": CLASSES,
+                "features": len(server.study.features),
+                "highest": HIGHEST,
+                "longest": LONGEST,
+            }
             return _json(about), JSON
         if url.path == "/rater":
             rater = self._rater(parse_qs(url.query).get("name", [""])[0])

@@ -88,19 +88,38 @@ def cards(score: Score, subject: Subject, dilation: int) -> list[dict[str, Any]]
     for rank, k in enumerate(shown):
         c = nearest_class(score, k)
         grid = example_grid(activations[:, rank])
-        result.append({
-            "row": k, "share": found.share[k], "interpretable": bool(found.interpretable[k]),
-            "class": None if c is None else NAMES[c], "graded": found.graded[k],
-            **{name: np.nan if c is None else getattr(found, name)[k, c]
-               for name in ("kappa", "causal", "causal_control", "sign", "stability", "localisation", "iou",
-                            "average_precision", "p")},
-            "kappa_interval": [np.nan, np.nan] if c is None else found.kappa_interval[:, k, c],
-            "lifts": [
-                {"class": name, "value": found.lift[k, i], "low": limits[0, k, i], "high": limits[1, k, i]}
-                for i, name in enumerate(NAMES) if score.eligible[i]
-            ],
-            "top": top_frames(score.maps[:, k], subject.bank.environment, TOP),
-            "grid": grid.frame, "grid_activation": grid.activation,
-            "activation": histogram(activations[:, rank]), "attribution": histogram(attributed[:, k]),
-        })  # fmt: skip
+        result.append(
+            {
+                "row": k,
+                "share": found.share[k],
+                "interpretable": bool(found.interpretable[k]),
+                "class": None if c is None else NAMES[c],
+                "graded": found.graded[k],
+                **{
+                    name: np.nan if c is None else getattr(found, name)[k, c]
+                    for name in (
+                        "kappa",
+                        "causal",
+                        "causal_control",
+                        "sign",
+                        "stability",
+                        "localisation",
+                        "iou",
+                        "average_precision",
+                        "p",
+                    )
+                },
+                "kappa_interval": [np.nan, np.nan] if c is None else found.kappa_interval[:, k, c],
+                "lifts": [
+                    {"class": name, "value": found.lift[k, i], "low": limits[0, k, i], "high": limits[1, k, i]}
+                    for i, name in enumerate(NAMES)
+                    if score.eligible[i]
+                ],
+                "top": top_frames(score.maps[:, k], subject.bank.environment, TOP),
+                "grid": grid.frame,
+                "grid_activation": grid.activation,
+                "activation": histogram(activations[:, rank]),
+                "attribution": histogram(attributed[:, k]),
+            }
+        )
     return result

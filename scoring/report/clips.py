@@ -135,13 +135,26 @@ def removable(evidence: Evidence) -> list[str]:
 
 
 def _clip(
-    name: str, bank: FrameBank, labels: list[NDArray[np.uint8]], kinds: list[tuple[str, ...]], removed: list[Frames],
-    index: list[int], place: list[int],
-) -> Clip:  # fmt: skip
+    name: str,
+    bank: FrameBank,
+    labels: list[NDArray[np.uint8]],
+    kinds: list[tuple[str, ...]],
+    removed: list[Frames],
+    index: list[int],
+    place: list[int],
+) -> Clip:
     consecutive = name == "trajectory"
     return Clip(
-        name, bank.frames, np.stack(labels), tuple(kinds), np.array(removed, dtype=np.uint8).reshape(-1, 64, 64, 3),
-        np.array(index, dtype=np.int64), np.array(place, dtype=np.int64),
-        (bank.episode if consecutive else bank.environment).astype(np.int64), bank.level.astype(np.int64),
-        bank.rewards, bank.actions.astype(np.int64), consecutive,
-    )  # fmt: skip
+        name,
+        bank.frames,
+        np.stack(labels),
+        tuple(kinds),
+        np.array(removed, dtype=np.uint8).reshape(-1, 64, 64, 3),
+        np.array(index, dtype=np.int64),
+        np.array(place, dtype=np.int64),
+        (bank.episode if consecutive else bank.environment).astype(np.int64),
+        bank.level.astype(np.int64),
+        bank.rewards,
+        bank.actions.astype(np.int64),
+        consecutive,
+    )

@@ -47,9 +47,14 @@ def top_frames(maps: NDArray[np.floating[Any]], environment: NDArray[np.integer[
 
 
 def features_figure(
-    path: Path, score: Score, frames: NDArray[np.uint8], environment: NDArray[np.integer[Any]], title: str,
-    columns: int = 8, most: int = 16,
-) -> None:  # fmt: skip
+    path: Path,
+    score: Score,
+    frames: NDArray[np.uint8],
+    environment: NDArray[np.integer[Any]],
+    title: str,
+    columns: int = 8,
+    most: int = 16,
+) -> None:
     """One row a feature, by share of attribution: what it is labelled as, and where it attributes most."""
     chosen = np.argsort(-score.features.share)[:most]
     cells = np.arange(64) if score.maps.shape[-1] == 64 else cell_of_pixel(score.geometry)
@@ -81,9 +86,16 @@ def features_figure(
 
 
 MASK_COLOURS = {
-    "coin": "#ffd400", "saw": "#ff2020", "enemy": "#c000ff", "trail": "#e9a6ff", "crate": "#b06a20", "lava": "#ff7a00",
-    "wall": "#4d7a8c", "agent": "#00c060", "velocity": "#9a9a9a",
-}  # fmt: skip
+    "coin": "#ffd400",
+    "saw": "#ff2020",
+    "enemy": "#c000ff",
+    "trail": "#e9a6ff",
+    "crate": "#b06a20",
+    "lava": "#ff7a00",
+    "wall": "#4d7a8c",
+    "agent": "#00c060",
+    "velocity": "#9a9a9a",
+}
 
 
 def masks_figure(path: Path, bank: FrameBank, columns: int = 8) -> None:

@@ -31,9 +31,12 @@ def check_kind(path: Path) -> None:
 
 
 def pictures(
-    frames: NDArray[np.uint8], maps: NDArray[np.floating[Any]], cells: NDArray[np.integer[Any]],
-    values: NDArray[np.floating[Any]], first: NDArray[np.bool_],
-) -> Iterator[Picture]:  # fmt: skip
+    frames: NDArray[np.uint8],
+    maps: NDArray[np.floating[Any]],
+    cells: NDArray[np.integer[Any]],
+    values: NDArray[np.floating[Any]],
+    first: NDArray[np.bool_],
+) -> Iterator[Picture]:
     """For each frame (N, 64, 64, 3) the frame, its attribution (N, H, W) over it, and the values (N,) with a cursor.
 
     `cells` is as in `overlay`; `first` (N,) says where an episode begins. Opacity is full at the median of the frames'

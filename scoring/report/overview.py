@@ -81,10 +81,12 @@ def curves(agents: Sequence[Agent]) -> dict[str, Any]:
     """The training curves as lines of an SVG of `WIDTH` x `HEIGHT`, with the steps at its right end."""
     longest = max([1, *(steps for agent in agents for steps, _ in agent.curve)])
     lines = [
-        " ".join(f"{40 + (WIDTH - 50) * steps / longest:.1f},{HEIGHT - 25 - (HEIGHT - 35) * value / 10:.1f}"
-                 for steps, value in agent.curve)
+        " ".join(
+            f"{40 + (WIDTH - 50) * steps / longest:.1f},{HEIGHT - 25 - (HEIGHT - 35) * value / 10:.1f}"
+            for steps, value in agent.curve
+        )
         for agent in agents
-    ]  # fmt: skip
+    ]
     ticks = [(value, HEIGHT - 25 - (HEIGHT - 35) * value / 10) for value in (0, 5, 10)]
     return {"lines": lines, "ticks": ticks, "steps": longest, "width": WIDTH, "height": HEIGHT}
 
@@ -108,17 +110,23 @@ def details(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     levels = f"{options['num_levels']:,} from {options['start_level']:,}" if options["num_levels"] else "all"
     versions = {name: str(version)[:12] for name, version in summary["versions"].items()}
     return [
-        ("network", agent["network"]), ("weights (SHA-256)", agent["weights_sha256"][:16]),
+        ("network", agent["network"]),
+        ("weights (SHA-256)", agent["weights_sha256"][:16]),
         ("trained for", f"{agent['steps']:,} steps" if agent["steps"] else "nothing (untrained)"),
-        ("training levels", f"{levels}, {options['distribution_mode']}"), ("layer", summary["layer"]["name"]),
-        ("settings", _listed(summary["settings"])), ("cut-offs", _listed(summary["cutoffs"])),
-        ("scored on", f"{bank['frames']} frames of {bank['environments']} environments, seed {bank['seed']}, played by "
-         + ", ".join(bank["players"])),
+        ("training levels", f"{levels}, {options['distribution_mode']}"),
+        ("layer", summary["layer"]["name"]),
+        ("settings", _listed(summary["settings"])),
+        ("cut-offs", _listed(summary["cutoffs"])),
+        (
+            "scored on",
+            f"{bank['frames']} frames of {bank['environments']} environments, seed {bank['seed']}, played by "
+            + ", ".join(bank["players"]),
+        ),
         ("classes seen often enough", ", ".join(summary["headline"]["eligible"]) or "none"),
         ("objects cover", f"{summary['diagnostics']['prevalence']['objects']:.1%} of the frames"),
         ("completeness error", json.dumps(summary["diagnostics"]["completeness_error"])),
         ("versions", _listed(versions)),
-    ]  # fmt: skip
+    ]
 
 
 def _listed(values: Mapping[str, Any]) -> str:

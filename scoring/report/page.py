@@ -29,8 +29,17 @@ MARKER = "report.json"
 """Says that a folder is a report, and of what; written before anything else, and as finished at the end."""
 FINE = 16
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("data.js", "state.js", "overlay.js", "outlines.js", "panel.js", "timeline.js", "whatif.js", "cards.js",
-           "main.js")  # fmt: skip
+SCRIPTS = (
+    "data.js",
+    "state.js",
+    "overlay.js",
+    "outlines.js",
+    "panel.js",
+    "timeline.js",
+    "whatif.js",
+    "cards.js",
+    "main.js",
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +74,7 @@ def check_folder(folder: Path) -> dict[str, Any] | None:
 
 def write_page(
     folder: Path, title: str, entries: Sequence[Entry], clips: Sequence[Clip], made: Mapping[str, Any]
-) -> None:  # fmt: skip
+) -> None:
     """Write the report into a folder that `check_folder` allowed; `made` says what it was made of.
 
     What an earlier report left there is removed first.
@@ -92,31 +101,41 @@ def html(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> str:
     environment = Environment(loader=loader, autoescape=select_autoescape(["html"]), undefined=StrictUndefined)
     summaries = [entry.score.summary for entry in entries]
     return environment.get_template("template.html").render(
-        title=title, names=[entry.name for entry in entries], rows=rows(summaries),
+        title=title,
+        names=[entry.name for entry in entries],
+        rows=rows(summaries),
         sentences=[sentence(entry.name, entry.score.summary) for entry in entries],
         curves=curves([entry.agent for entry in entries]),
-        details=[details(summary) for summary in summaries], clips=clips, scripts=SCRIPTS,
+        details=[details(summary) for summary in summaries],
+        clips=clips,
+        scripts=SCRIPTS,
         cutoffs=summaries[0]["cutoffs"],
-    )  # fmt: skip
+    )
 
 
 def meta(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> dict[str, Any]:
     """What the page needs to know before it draws: agents, features, clips."""
     return {
-        "title": title, "effects": list(EFFECTS), "classes": list(NAMES),
+        "title": title,
+        "effects": list(EFFECTS),
+        "classes": list(NAMES),
         "agents": [
-            {"name": entry.name, "geometry": geometry_data(entry.score.geometry),
-             "features": [feature(card) for card in entry.cards]}
+            {
+                "name": entry.name,
+                "geometry": geometry_data(entry.score.geometry),
+                "features": [feature(card) for card in entry.cards],
+            }
             for entry in entries
         ],
         "clips": {
             clip.name: {
-                "frames": len(clip), "targets": list(entries[0].views[clip.name].targets),
+                "frames": len(clip),
+                "targets": list(entries[0].views[clip.name].targets),
                 "surprising": surprises(entries[0].views[clip.name]) if clip.consecutive else [],
             }
             for clip in clips
         },
-    }  # fmt: skip
+    }
 
 
 def surprises(view: View) -> list[dict[str, Any]]:
@@ -143,10 +162,12 @@ def feature(card: Mapping[str, Any]) -> dict[str, Any]:
         ("interpretable", "yes" if card["interpretable"] else "no", "fraction"),
         ("κ", f"{_text(card['kappa'])} ({_text(low)} to {_text(high)})", "kappa"),
         ("causal effect T", f"{_text(card['causal'])}, control {_text(card['causal_control'])}", "causal"),
-        ("sign", _text(card["sign"], "+.2f"), "sign"), ("stability", _text(card["stability"]), "stability"),
-        ("localisation", f"{_text(card['localisation'])} bits", "lift"), ("IoU", _text(card["iou"]), "iou"),
+        ("sign", _text(card["sign"], "+.2f"), "sign"),
+        ("stability", _text(card["stability"]), "stability"),
+        ("localisation", f"{_text(card['localisation'])} bits", "lift"),
+        ("IoU", _text(card["iou"]), "iou"),
         ("table row", str(card["row"]), "files"),
-    ]  # fmt: skip
+    ]
     kept = {name: card[name] for name in ("row", "interpretable", "lifts", "top", "grid", "activation", "attribution")}
     return kept | {
         "title": title,
@@ -167,24 +188,34 @@ def clip_data(clip: Clip) -> dict[str, Any]:
     row, place = np.nonzero(changed)
     names = {action: effect for effect, actions in EFFECTS.items() for action in actions}
     return {
-        "frames": clip.frames, "labels": clip.labels, "kinds": clip.kinds, "consecutive": clip.consecutive,
-        "episode": clip.episode, "level": clip.level, "rewards": clip.rewards.astype(float),
+        "frames": clip.frames,
+        "labels": clip.labels,
+        "kinds": clip.kinds,
+        "consecutive": clip.consecutive,
+        "episode": clip.episode,
+        "level": clip.level,
+        "rewards": clip.rewards.astype(float),
         "actions": [names.get(int(action)) for action in clip.actions],
-        "removedFrame": clip.index, "removedItem": clip.item,
+        "removedFrame": clip.index,
+        "removedItem": clip.item,
         "removedStart": np.concatenate([[0], changed.sum(axis=1).cumsum()]),
-        "places": place.astype(np.uint16), "colours": clip.removed.reshape(len(changed), -1, 3)[row, place],
-    }  # fmt: skip
+        "places": place.astype(np.uint16),
+        "colours": clip.removed.reshape(len(changed), -1, 3)[row, place],
+    }
 
 
 def view_data(view: View) -> dict[str, Any]:
     return {
         name: array.astype(np.float32)
         for name, array in (
-            ("values", view.values), ("policy", view.policy), ("advantage", view.advantage),
-            ("removedValues", view.removed_values), ("removedPolicy", view.removed_policy),
+            ("values", view.values),
+            ("policy", view.policy),
+            ("advantage", view.advantage),
+            ("removedValues", view.removed_values),
+            ("removedPolicy", view.removed_policy),
             ("removedSums", view.removed_sums),
         )
-    }  # fmt: skip
+    }
 
 
 def explained_data(explained: Explained) -> dict[str, Any]:
@@ -196,9 +227,12 @@ def explained_data(explained: Explained) -> dict[str, Any]:
     steps = np.maximum(np.abs(explained.maps).max(axis=(2, 3)), 1e-12) / levels
     quantised = np.round(explained.maps / steps[:, :, None, None]).astype(np.int8)
     return {
-        "maps": quantised, "steps": steps.astype(np.float32), "sums": explained.sums.astype(np.float32),
-        "scale": explained.scale, "axis": explained.axis,
-    }  # fmt: skip
+        "maps": quantised,
+        "steps": steps.astype(np.float32),
+        "sums": explained.sums.astype(np.float32),
+        "scale": explained.scale,
+        "axis": explained.axis,
+    }
 
 
 def _script(folder: Path, name: str, content: Mapping[str, Any]) -> None:

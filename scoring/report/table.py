@@ -107,10 +107,16 @@ def features_table(score: Score) -> Table:
             continue
         low, high = found.kappa_interval[:, k, c]
         table.add_row(
-            str(k), NAMES[c], f"{found.kappa[k, c]:.2f} ({low:.2f} to {high:.2f})", _nan(found.causal[k, c]),
-            _nan(found.causal_control[k, c]), _nan(found.sign[k, c]), _nan(found.lift[k, c]), f"{found.share[k]:.1%}",
+            str(k),
+            NAMES[c],
+            f"{found.kappa[k, c]:.2f} ({low:.2f} to {high:.2f})",
+            _nan(found.causal[k, c]),
+            _nan(found.causal_control[k, c]),
+            _nan(found.sign[k, c]),
+            _nan(found.lift[k, c]),
+            f"{found.share[k]:.1%}",
             "yes" if found.interpretable[k] else "no",
-        )  # fmt: skip
+        )
     return table
 
 
@@ -130,8 +136,22 @@ def frame(score: Score) -> pd.DataFrame:
             "headline_class": np.tile(np.isin(NAMES, SCORED), features),
         }
     )
-    for name in ("energy", "chance_between", "chance_within", "lift", "localisation", "kappa", "sign", "causal",
-                 "causal_control", "stability", "iou", "average_precision", "p", "significant"):  # fmt: skip
+    for name in (
+        "energy",
+        "chance_between",
+        "chance_within",
+        "lift",
+        "localisation",
+        "kappa",
+        "sign",
+        "causal",
+        "causal_control",
+        "stability",
+        "iou",
+        "average_precision",
+        "p",
+        "significant",
+    ):
         table[name] = getattr(found, name).reshape(-1)
     table["kappa_low"], table["kappa_high"] = found.kappa_interval.reshape(2, -1)
     for name in ("share", "interpretable", "graded", "best_lift"):

@@ -18,9 +18,16 @@ from scoring.report.clips import Clip
 FloatArray = NDArray[np.float64]
 
 EFFECTS: Mapping[str, tuple[int, ...]] = {
-    "left": (1,), "left-up": (2,), "left-down": (0,), "up": (5,), "nothing": (4, 9, 10, 11, 12, 13, 14), "down": (3,),
-    "right": (7,), "right-up": (8,), "right-down": (6,),
-}  # fmt: skip
+    "left": (1,),
+    "left-up": (2,),
+    "left-down": (0,),
+    "up": (5,),
+    "nothing": (4, 9, 10, 11, 12, 13, 14),
+    "down": (3,),
+    "right": (7,),
+    "right-up": (8,),
+    "right-down": (6,),
+}
 """What procgen's actions do in CoinRun; up jumps."""
 SATURATED = 0.9
 """Share of frames whose bars end within the axis, unless one is five times as long (Hilton et al. 2020, interface)."""
@@ -105,17 +112,27 @@ def advantage(values: FloatArray, rewards: NDArray[np.float32], episode: NDArray
 
     none = torch.empty(0)
     rollout = Rollout(
-        none, none, none, column(values), column(rewards), column(first), torch.tensor(values[-1:]),
+        none,
+        none,
+        none,
+        column(values),
+        column(rewards),
+        column(first),
+        torch.tensor(values[-1:]),
         torch.tensor(first[-1:]),
-    )  # fmt: skip
+    )
     found = advantages(rollout, PPOConfig.gamma, PPOConfig.gae_lambda)[:, 0].numpy()
     return np.append(found, np.nan)
 
 
 def view(
-    agent: Agent, clip: Clip, targets: Mapping[str, Attribution], removed: Sequence[Attribution], basis: FeatureSet,
+    agent: Agent,
+    clip: Clip,
+    targets: Mapping[str, Attribution],
+    removed: Sequence[Attribution],
+    basis: FeatureSet,
     shown: Sequence[int],
-) -> View:  # fmt: skip
+) -> View:
     """Put together what is shown of an agent; `removed` are value attributions of the clip's changed frames, in order.
 
     Features of one basis are `shown`, by their rows.
@@ -124,11 +141,14 @@ def view(
     removed_values, removed_policy = act(agent, clip.removed)
     sums = [explained(basis, shown, attribution).sums for attribution in removed if len(attribution.outputs)]
     return View(
-        values, policy,
+        values,
+        policy,
         advantage(values, clip.rewards, clip.episode) if clip.consecutive else np.full(len(clip), np.nan),
         {name: explained(basis, shown, attribution) for name, attribution in targets.items()},
-        removed_values, removed_policy, np.concatenate([np.empty((0, len(shown) + 1)), *sums]),
-    )  # fmt: skip
+        removed_values,
+        removed_policy,
+        np.concatenate([np.empty((0, len(shown) + 1)), *sums]),
+    )
 
 
 def surprising(advantage: FloatArray, count: int = 6, apart: int = 10) -> tuple[list[int], list[int]]:

@@ -74,9 +74,15 @@ def answer(table: pd.DataFrame, group: str) -> Answer:
     sizes = rows.groupby("levels").size()
     primary = Trend(PRIMARY, *exact_spearman(means.to_numpy())) if testable else None
     return Answer(
-        group, tuple(map(int, means.index)), len(rows), (int(sizes.min()), int(sizes.max())), means.to_numpy(), primary,
-        _secondary(own) if testable else (), _power(tuple(means.index)) if testable else {},
-    )  # fmt: skip
+        group,
+        tuple(map(int, means.index)),
+        len(rows),
+        (int(sizes.min()), int(sizes.max())),
+        means.to_numpy(),
+        primary,
+        _secondary(own) if testable else (),
+        _power(tuple(means.index)) if testable else {},
+    )
 
 
 def _secondary(own: pd.DataFrame) -> tuple[Trend, ...]:

@@ -113,8 +113,16 @@ def layers(table: pd.DataFrame, path: Path) -> None:
         own = chosen[chosen["features"] == features]
         for number, layer in enumerate(sorted(set(own["layer"]))):
             means = rung_means(own[(own["layer"] == layer) & (own["levels"] > 0)], "graded_score")
-            axis.plot(means.index, means.to_numpy(), f"{MARKERS[number % 4]}-", label=layer, lw=1.2, ms=4,
-                      color=COLOURS[number % 4], alpha=1 if number < 4 else 0.5)  # fmt: skip
+            axis.plot(
+                means.index,
+                means.to_numpy(),
+                f"{MARKERS[number % 4]}-",
+                label=layer,
+                lw=1.2,
+                ms=4,
+                color=COLOURS[number % 4],
+                alpha=1 if number < 4 else 0.5,
+            )
         axis.set(title=f"{features}, shared bank", ylabel="graded score", ylim=(0, None))
         axis.legend(fontsize=8, title="layer", title_fontsize=8)
     save(figure, path)
@@ -128,8 +136,15 @@ def classes(table: pd.DataFrame, path: Path) -> None:
         for number, name in enumerate(SCORED):
             means = rung_means(rows[rows["levels"] > 0], f"kappa_{name}").dropna()
             if len(means):
-                axis.plot(means.index, means.to_numpy(), f"{MARKERS[number % 4]}{'-' if number < 4 else '--'}",
-                          color=COLOURS[number % 4], label=name, ms=4, lw=1.2)  # fmt: skip
+                axis.plot(
+                    means.index,
+                    means.to_numpy(),
+                    f"{MARKERS[number % 4]}{'-' if number < 4 else '--'}",
+                    color=COLOURS[number % 4],
+                    label=name,
+                    ms=4,
+                    lw=1.2,
+                )
         axis.set(title=f"{features}, shared bank", ylabel="highest κ of any feature", ylim=(0, None))
         axis.legend(fontsize=8)
     save(figure, path)
@@ -159,6 +174,10 @@ def along_training(checkpoints: pd.DataFrame, table: pd.DataFrame, path: Path) -
 
 
 FIGURES: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
-    "completion": completion, "orbay2020": orbay, "headline": headline, "layers": layers, "classes": classes,
-}  # fmt: skip
+    "completion": completion,
+    "orbay2020": orbay,
+    "headline": headline,
+    "layers": layers,
+    "classes": classes,
+}
 """Each draws the rows of one group."""

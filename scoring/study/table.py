@@ -26,16 +26,26 @@ def group_name(agent: Agent) -> str:
 def about(name: str, agent: Agent) -> dict[str, Any]:
     """The columns that say which agent a row is of; completion is nan where the agent was not evaluated."""
     found: dict[str, Any] = {
-        "agent": name, "group": group_name(agent), "network": agent.network.network,
-        "default_layer": agent.network.default_layer, "trained": agent.steps > 0, "levels": agent.options.num_levels,
-        "start_level": agent.options.start_level, "seed": agent.seed, "steps": agent.steps,
+        "agent": name,
+        "group": group_name(agent),
+        "network": agent.network.network,
+        "default_layer": agent.network.default_layer,
+        "trained": agent.steps > 0,
+        "levels": agent.options.num_levels,
+        "start_level": agent.options.start_level,
+        "seed": agent.seed,
+        "steps": agent.steps,
         "weights_sha256": fingerprint(agent),
-    }  # fmt: skip
+    }
     for kind in ("training", "unseen"):
         evaluation = agent.evaluation.get(kind, {})
         low, high = evaluation.get("interval", (np.nan, np.nan))
-        found |= {f"{kind}_completed": evaluation.get("completed", np.nan), f"{kind}_low": low, f"{kind}_high": high,
-                  f"{kind}_episodes": evaluation.get("episodes", 0)}  # fmt: skip
+        found |= {
+            f"{kind}_completed": evaluation.get("completed", np.nan),
+            f"{kind}_low": low,
+            f"{kind}_high": high,
+            f"{kind}_episodes": evaluation.get("episodes", 0),
+        }
     return found
 
 
@@ -48,8 +58,11 @@ def numbers(score: Score) -> dict[str, Any]:
     summary, verdict = score.summary, score.verdict
     headline, diagnostics = summary["headline"], summary["diagnostics"]
     found: dict[str, Any] = {
-        "version": summary["version"], "layer": summary["layer"]["name"], "features": summary["settings"]["features"],
-        "count": headline["features"], "distinct_classes": headline["distinct_classes"],
+        "version": summary["version"],
+        "layer": summary["layer"]["name"],
+        "features": summary["settings"]["features"],
+        "count": headline["features"],
+        "distinct_classes": headline["distinct_classes"],
         "orbay2020": diagnostics["orbay2020"]["rf_box"]["value"],
         "orbay_chance": diagnostics["orbay2020"]["rf_box"]["chance"],
         "objects": diagnostics["prevalence"]["objects"],
@@ -58,9 +71,13 @@ def numbers(score: Score) -> dict[str, Any]:
         "target_sd": diagnostics["target_value"]["sd"],
         "split_half_reliability": diagnostics["split_half_reliability"],
         "dead_features": diagnostics["dead_features"],
-    }  # fmt: skip
-    each = {"interpretable_fraction": headline["interpretable_fraction"], "graded_score": headline["graded_score"],
-            "lift": diagnostics["lift"], "localisation": diagnostics["localisation"]}  # fmt: skip
+    }
+    each = {
+        "interpretable_fraction": headline["interpretable_fraction"],
+        "graded_score": headline["graded_score"],
+        "lift": diagnostics["lift"],
+        "localisation": diagnostics["localisation"],
+    }
     for name, number in each.items():
         low, high = number["interval"] or (None, None)
         found |= {name: number["value"], f"{name}_low": low, f"{name}_high": high}
@@ -107,8 +124,9 @@ def published() -> dict[str, Any]:
     kept = json.loads(files("scoring.study").joinpath("published.json").read_text())
     ratings = [run for rater in kept["interpretable"].values() for run in rater.values()]
     return {
-        "source": kept["source"], "levels": np.array(kept["levels"]),
+        "source": kept["source"],
+        "levels": np.array(kept["levels"]),
         "training_completed": np.array(list(kept["training_completed"].values())) / 100,
         "unseen_completed": np.array(list(kept["unseen_completed"].values())) / 100,
         "interpretable": np.array(ratings) / 100,
-    }  # fmt: skip
+    }

@@ -16,9 +16,12 @@ LEVEL = 0.05
 
 
 def results(
-    table: pd.DataFrame, answers: Sequence[Answer], pictures: Mapping[str, str], unread: Sequence[str],
+    table: pd.DataFrame,
+    answers: Sequence[Answer],
+    pictures: Mapping[str, str],
+    unread: Sequence[str],
     along: pd.DataFrame | None = None,
-) -> str:  # fmt: skip
+) -> str:
     """The whole text. `pictures` maps a group to the prefix of its figures' names; `unread` names agents left out.
 
     `along` has the rows of checkpoints along the trainings.
@@ -41,10 +44,12 @@ def summary(each: Answer) -> str:
     rungs = len(each.levels)
     if each.primary is None:
         what = (
-            "too few rungs for a test of the diversity hypothesis" if rungs < LEAST_RUNGS
-            else "more rungs than an exact test can go through" if rungs > MOST_RUNGS
+            "too few rungs for a test of the diversity hypothesis"
+            if rungs < LEAST_RUNGS
+            else "more rungs than an exact test can go through"
+            if rungs > MOST_RUNGS
             else "no test, because a rung has no number"
-        )  # fmt: skip
+        )
         agents = f"{each.agents} {'agent' if each.agents == 1 else 'agents'} on {_listed(each.levels)} levels"
         return f"**{each.group}**: {agents}: {what}. This is a description."
     rho, p = each.primary.statistic, each.primary.p
@@ -98,8 +103,9 @@ def _ordered(levels: Iterable[int]) -> list[int]:
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows by number of levels, unlimited ones (0) last, then by seed."""
-    return rows.sort_values(["levels", "seed"], key=lambda column: column.replace(0, np.inf) if column.name == "levels"
-                            else column)  # fmt: skip
+    return rows.sort_values(
+        ["levels", "seed"], key=lambda column: column.replace(0, np.inf) if column.name == "levels" else column
+    )
 
 
 def _listed(things: Sequence[str] | Sequence[int]) -> str:
@@ -130,8 +136,18 @@ def _group(table: pd.DataFrame, each: Answer, prefix: str) -> list[str]:
 
 
 def _agents(rows: pd.DataFrame) -> str:
-    heads = ("agent", "levels", "steps", "training levels", "unseen levels", "fraction", "graded score",
-             "its sd over factorisations", "without surface", "orbay2020 (chance)")  # fmt: skip
+    heads = (
+        "agent",
+        "levels",
+        "steps",
+        "training levels",
+        "unseen levels",
+        "fraction",
+        "graded score",
+        "its sd over factorisations",
+        "without surface",
+        "orbay2020 (chance)",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for _, row in _in_order(rows).iterrows():
         lines.append(
@@ -146,10 +162,22 @@ def _agents(rows: pd.DataFrame) -> str:
 def _controls(table: pd.DataFrame) -> str:
     """The same agents and an untrained network with other features, and the numbers that stand beside the score."""
     at_default = at_default_layer(table, "shared")
-    heads = ("agent", "nmf", "channels", "rotated channels", "lift, bits", "localisation, bits", "distinct classes",
-             "split-half reliability")  # fmt: skip
-    lines = ["Graded score with each kind of features, an untrained network as the floor; the other columns are of the "
-             "NMF:", "", f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]  # fmt: skip
+    heads = (
+        "agent",
+        "nmf",
+        "channels",
+        "rotated channels",
+        "lift, bits",
+        "localisation, bits",
+        "distinct classes",
+        "split-half reliability",
+    )
+    lines = [
+        "Graded score with each kind of features, an untrained network as the floor; the other columns are of the NMF:",
+        "",
+        f"| {' | '.join(heads)} |",
+        "|---" * len(heads) + "|",
+    ]
     of_nmf = _in_order(at_default[at_default["features"] == "nmf"])
     for _, row in pd.concat([of_nmf[of_nmf["trained"]], of_nmf[~of_nmf["trained"]]]).iterrows():
         own = at_default[at_default["agent"] == row["agent"]].set_index("features")["graded_score"]
@@ -161,8 +189,12 @@ def _controls(table: pd.DataFrame) -> str:
 
 
 def _classes(table: pd.DataFrame) -> str:
-    lines = ["Highest κ of any channel of the default layer on a class, and channels found for it, shared bank:", "",
-             "| levels | seed | " + " | ".join(SCORED) + " |", "|---" * (2 + len(SCORED)) + "|"]  # fmt: skip
+    lines = [
+        "Highest κ of any channel of the default layer on a class, and channels found for it, shared bank:",
+        "",
+        "| levels | seed | " + " | ".join(SCORED) + " |",
+        "|---" * (2 + len(SCORED)) + "|",
+    ]
     for _, row in _in_order(of_default_layer(table, "shared", "channels")).iterrows():
         cells = [
             "–" if pd.isna(row[f"kappa_{name}"]) else f"{row[f'kappa_{name}']:.2f}, {int(row[f'found_{name}'])}"
@@ -226,8 +258,12 @@ def _limits(table: pd.DataFrame, each: Answer) -> str:
 def _completeness(table: pd.DataFrame) -> str:
     """How far integrated gradients are from summing to the target, layer by layer."""
     rows = table[(table["bank"] == "shared") & (table["features"] == "nmf") & table["trained"]]
-    lines = ["Completeness error of integrated gradients, mean over frames, in standard deviations of the value:", "",
-             "| layer | mean over agents | largest of an agent |", "|---|---|---|"]  # fmt: skip
+    lines = [
+        "Completeness error of integrated gradients, mean over frames, in standard deviations of the value:",
+        "",
+        "| layer | mean over agents | largest of an agent |",
+        "|---|---|---|",
+    ]
     for layer, own in (rows["completeness_error_mean"] / rows["target_sd"]).groupby(rows["layer"]):
         lines.append(f"| {layer} | {own.mean():.3f} | {own.max():.3f} |")
     lines += ["", "Where it is not small, that many steps are too few, and the layer's numbers are rough."]
@@ -251,12 +287,19 @@ def _along_training(rows: pd.DataFrame, table: pd.DataFrame, prefix: str) -> str
         trend += f" Left out, because they have no training curve: {unknown}."
     caption = "Along the trainings: the score of checkpoints, the finished agent's with a ring."
     lines = [
-        "### At equal completion of training levels", "", f"![{caption}]({prefix}training.png)", "", f"*{caption}*", "",
+        "### At equal completion of training levels",
+        "",
+        f"![{caption}]({prefix}training.png)",
+        "",
+        f"*{caption}*",
+        "",
         f"Of each agent the checkpoint, of those kept along its training, nearest to {level:.1%} of training levels "
         f"completed, the most that every agent reached. Shares are means of the training curve over the {POINTS} "
-        f"updates before.{trend}", "",
-        "| agent | steps | completes | fraction | graded score |", "|---|---|---|---|---|",
-    ]  # fmt: skip
+        f"updates before.{trend}",
+        "",
+        "| agent | steps | completes | fraction | graded score |",
+        "|---|---|---|---|---|",
+    ]
     lines += [
         f"| {row['agent']} | {row['steps']:,} | {row['completes']:.1%} | {_number(row, 'interpretable_fraction', 2)} "
         f"| {_number(row, 'graded_score', 3)} |"
@@ -267,10 +310,15 @@ def _along_training(rows: pd.DataFrame, table: pd.DataFrame, prefix: str) -> str
 
 def _others() -> str:
     rated = published()
-    lines = ["## Measured by Hilton et al. (2020)", "",
-             f"{rated['source']}. Original CoinRun, 2 billion steps an agent; means of two agents a rung, each rated "
-             "by two people.", "",
-             "| levels | training levels | unseen levels | rated interpretable |", "|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "## Measured by Hilton et al. (2020)",
+        "",
+        f"{rated['source']}. Original CoinRun, 2 billion steps an agent; means of two agents a rung, each rated "
+        "by two people.",
+        "",
+        "| levels | training levels | unseen levels | rated interpretable |",
+        "|---|---|---|---|",
+    ]
     for number, levels in enumerate(rated["levels"]):
         columns = (rated[name] for name in ("training_completed", "unseen_completed", "interpretable"))
         lines.append(f"| {levels:,} | " + " | ".join(f"{column[:, number].mean():.1%}" for column in columns) + " |")

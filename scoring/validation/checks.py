@@ -123,9 +123,13 @@ def at_most(name: str, value: float, bound: float, note: str = "") -> Check:
 
 
 def planted(
-    bank: FrameBank, evidence: Evidence, lesson: FrameBank, lesson_evidence: Evidence, advance: Advance,
+    bank: FrameBank,
+    evidence: Evidence,
+    lesson: FrameBank,
+    lesson_evidence: Evidence,
+    advance: Advance,
     seeds: Sequence[int] = range(SEEDS),
-) -> Found:  # fmt: skip
+) -> Found:
     """The headline follows the planted share, and `orbay2020` does not.
 
     Detectors are trained on the frames of `lesson`; the networks are scored on `bank`.
@@ -136,9 +140,16 @@ def planted(
             subject = explained(network.agent, bank, evidence, pool=kind == "nmf", steps=1)
             found = judged(subject, kind, features)
             rows.append(
-                {"seed": seed, "features": kind, "share": network.share, "fraction": found.fraction,
-                 "graded": found.graded, "named": _named(found, network), **_orbay(found)}
-            )  # fmt: skip
+                {
+                    "seed": seed,
+                    "features": kind,
+                    "share": network.share,
+                    "fraction": found.fraction,
+                    "graded": found.graded,
+                    "named": _named(found, network),
+                    **_orbay(found),
+                }
+            )
             advance(f"planted {kind}, seed {seed}")
     checks = []
     for kind, bound in (("channels", 0.95), ("nmf", 0.80)):
@@ -208,9 +219,15 @@ def untrained(bank: FrameBank, evidence: Evidence, advance: Advance, seeds: int 
             for features in ("channels", "nmf"):
                 found = judged(subject, features)
                 rows.append(
-                    {"network": network, "seed": seed, "features": features, "fraction": found.fraction,
-                     "graded": found.graded, **_terms(found)}
-                )  # fmt: skip
+                    {
+                        "network": network,
+                        "seed": seed,
+                        "features": features,
+                        "fraction": found.fraction,
+                        "graded": found.graded,
+                        **_terms(found),
+                    }
+                )
             advance(f"untrained {network}, seed {seed}")
     checks = []
     for network in NETWORKS:
@@ -265,9 +282,13 @@ def _at_level(name: str, value: float, level: tuple[float, float], note: str = "
 
 
 def randomisation(
-    agent: Agent, bank: FrameBank, evidence: Evidence, level: dict[str, tuple[float, float]], advance: Advance,
+    agent: Agent,
+    bank: FrameBank,
+    evidence: Evidence,
+    level: dict[str, tuple[float, float]],
+    advance: Advance,
     seeds: int = SEEDS,
-) -> Found:  # fmt: skip
+) -> Found:
     """Cascading randomisation (Adebayo et al. 2018), from the value head down, and of 2b, 2a and 1a alone.
 
     The curve has, against the trained agent's maps, the rank correlation of signed and of absolute attribution and the
@@ -319,9 +340,13 @@ def _likeness(found: Judged, reference: Judged, frames: int = 64) -> dict[str, f
 
 
 def permuted_targets(
-    agent: Agent, bank: FrameBank, evidence: Evidence, level: dict[str, tuple[float, float]], advance: Advance,
+    agent: Agent,
+    bank: FrameBank,
+    evidence: Evidence,
+    level: dict[str, tuple[float, float]],
+    advance: Advance,
     loss: float = 0.1,
-) -> Found:  # fmt: skip
+) -> Found:
     """A `compact` network that learnt the agent's values of shuffled frames, beside one that learnt the right ones."""
     frames = np.concatenate([bank.frames, bank.pool])
     with torch.no_grad():
@@ -338,14 +363,21 @@ def permuted_targets(
         at_most("shuffled values: loss of the distilled network, standardised", shuffled["loss"], loss),
         *(
             _at_level(
-                f"shuffled values: {name}", shuffled[term], level[term],
+                f"shuffled values: {name}",
+                shuffled[term],
+                level[term],
                 f"right values {right[term]:.3f}, untrained {level[term][0]:.3f} ± {level[term][1]:.3f}",
             )
             for name, term in (("sign term", "sign"), ("T", "causal"))
         ),
-        Check("shuffled values: kappa, reported", shuffled["kappa"], "none", True,
-              f"right values {right['kappa']:.3f}, untrained {level['kappa'][0]:.3f} ± {level['kappa'][1]:.3f}"),
-    ]  # fmt: skip
+        Check(
+            "shuffled values: kappa, reported",
+            shuffled["kappa"],
+            "none",
+            True,
+            f"right values {right['kappa']:.3f}, untrained {level['kappa'][0]:.3f} ± {level['kappa'][1]:.3f}",
+        ),
+    ]
     return Found(checks, {"rows": rows, "level": level})
 
 
@@ -365,8 +397,12 @@ def rotation(subjects: Mapping[str, Subject], advance: Advance) -> Found:
         assert control.verdict.graded_draws is not None
         low, high = interval(channels.verdict.graded_draws - control.verdict.graded_draws)
         sprites = [sprite_grade(each.verdict, each.subject.eligible) for each in (channels, control)]
-        rows[name] = {"channels": channels.graded, "rotated": control.graded, "interval": [float(low), float(high)],
-                      "sprites": sprites}  # fmt: skip
+        rows[name] = {
+            "channels": channels.graded,
+            "rotated": control.graded,
+            "interval": [float(low), float(high)],
+            "sprites": sprites,
+        }
         note = f"{channels.graded:.3f} and {control.graded:.3f}, difference's interval {low:.3f} to {high:.3f}; "
         note += f"without surface {sprites[0]:.3f} and {sprites[1]:.3f}"
         title = f"channels over rotated channels, {name}, reported"
@@ -392,9 +428,11 @@ def shifted_masks(subject: Subject, name: str, advance: Advance) -> Found:
         advance(f"masks shifted by {tiles} tiles")
     steps = np.diff(curve)
     check = at_most(
-        f"masks shifted by 0, 1, 2, 4 tiles, {name}: largest step of kappa", float(steps.max()), 0,
+        f"masks shifted by 0, 1, 2, 4 tiles, {name}: largest step of kappa",
+        float(steps.max()),
+        0,
         f"kappa {', '.join(f'{value:.3f}' for value in curve)}; {len(pairs)} pairs",
-    )  # fmt: skip
+    )
     return Found([check], {"tiles": [0, 1, 2, 4], "kappa": curve})
 
 
@@ -421,8 +459,15 @@ def by_hand(bank: FrameBank, evidence: Evidence, advance: Advance) -> Found:
             coin = float(np.nan_to_num(found.verdict.kappa[k, NAMES.index("coin")]))
             checks.append(Check("yellow filter: kappa on coins, reported", coin, "none", True, note))
         else:
-            checks.append(Check(f"{name}: highest kappa on a sprite", float(kappa.max()), f"< {Cutoffs.kappa}",
-                                bool(kappa.max() < Cutoffs.kappa), NAMES[best]))  # fmt: skip
+            checks.append(
+                Check(
+                    f"{name}: highest kappa on a sprite",
+                    float(kappa.max()),
+                    f"< {Cutoffs.kappa}",
+                    bool(kappa.max() < Cutoffs.kappa),
+                    NAMES[best],
+                )
+            )
     wrong = sum(bool(found.verdict.found[HANDMADE.index(name)]) for name in ("edges", "constant"))
     checks.append(at_most("edges and constants that are found, surface among the classes", wrong, 0))
     return Found(checks, {"kappa": found.verdict.kappa.tolist(), "features": list(HANDMADE), "classes": list(NAMES)})
@@ -445,10 +490,12 @@ def published(subject: Subject, controls: Iterable[Subject], advance: Advance) -
     low, high = jackknife_interval(difference, left_out)
     checks = [
         at_least(
-            "published agent over untrained, localisation in bits: lower limit", low, 1,
+            "published agent over untrained, localisation in bits: lower limit",
+            low,
+            1,
             f"{values[0]:.2f} and {np.mean(values[1:]):.2f}, difference {difference:.2f} ({low:.2f} to {high:.2f})",
         )
-    ]  # fmt: skip
+    ]
     bases = {"nmf": trained, "channels": judged(subject, "channels")}
     for name in ("coin", "enemy", "saw"):
         checks.append(_best_feature(bases, name, reported=name == "saw"))
@@ -490,8 +537,15 @@ def pairs(subjects: Mapping[str, Subject], advance: Advance) -> Found:
                     for k in np.flatnonzero(found.verdict.alive):
                         kappa, causal = found.verdict.kappa[k, c], found.verdict.causal[k, c]
                         if np.isfinite([kappa, causal]).all():
-                            rows.append({"agent": name, "features": features, "class": other,
-                                         "kappa": float(kappa), "causal": float(causal)})  # fmt: skip
+                            rows.append(
+                                {
+                                    "agent": name,
+                                    "features": features,
+                                    "class": other,
+                                    "kappa": float(kappa),
+                                    "causal": float(causal),
+                                }
+                            )
             advance(f"pairs of {name}, {features}")
     high = [r["causal"] >= Cutoffs.causal for r in rows if r["kappa"] >= Cutoffs.kappa]
     low = [r["causal"] >= Cutoffs.causal for r in rows if r["kappa"] < Cutoffs.kappa]

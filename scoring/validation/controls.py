@@ -38,9 +38,14 @@ def cascade(network: ActorCritic) -> list[str]:
 
 
 def distilled(
-    network: str, frames: Frames, values: NDArray[np.float32], loss: float, seed: int, batch: int = 128,
+    network: str,
+    frames: Frames,
+    values: NDArray[np.float32],
+    loss: float,
+    seed: int,
+    batch: int = 128,
     most: int = 400,
-) -> tuple[Agent, float]:  # fmt: skip
+) -> tuple[Agent, float]:
     """An untrained network trained to output `values` (N,) on `frames`, until its mean squared error is below `loss`.
 
     Returns the agent and the error it reached, which is above `loss` where `most` epochs do not suffice. `values` are

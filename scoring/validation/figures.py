@@ -32,8 +32,15 @@ def planted(details: Details, path: Path) -> None:
     for axis, (key, title) in zip(axes, titles.items(), strict=True):
         for number, features in enumerate(("channels", "nmf")):
             own = [r for r in details["rows"] if r["features"] == features]
-            axis.plot([r["share"] for r in own], [r[key] for r in own], MARKERS[number], color=COLOURS[number],
-                      alpha=0.6, label=features, mfc="none")  # fmt: skip
+            axis.plot(
+                [r["share"] for r in own],
+                [r[key] for r in own],
+                MARKERS[number],
+                color=COLOURS[number],
+                alpha=0.6,
+                label=features,
+                mfc="none",
+            )
         if key == "fraction":
             axis.plot([0, 1], [0, 1], color="0.6", lw=1, label="equal")
         axis.set(xlabel="planted share of detectors", title=title, ylim=(-0.03, 1.03))
@@ -52,8 +59,14 @@ def untrained(details: Details, path: Path) -> None:
             for place, kind in enumerate(kinds):
                 values = [r[key] for r in details["rows"] if (r["network"], r["features"]) == (kind, features)]
                 places = place + 0.3 * number - 0.15 + np.linspace(-0.08, 0.08, len(values))
-                axis.plot(places, values, MARKERS[number], color=COLOURS[number], mfc="none",
-                          label=features if place == 0 else None)  # fmt: skip
+                axis.plot(
+                    places,
+                    values,
+                    MARKERS[number],
+                    color=COLOURS[number],
+                    mfc="none",
+                    label=features if place == 0 else None,
+                )
         axis.set(xticks=range(len(kinds)), xticklabels=kinds, title=f"untrained networks: {title}", ylim=(-0.03, 0.6))
         axis.legend(fontsize=8)
     axes[0].axhline(0.05, color="0.5", lw=1, ls="--")
@@ -64,9 +77,14 @@ def randomisation(details: Details, path: Path) -> None:
     """Terms of the score and likeness of the maps as an agent is randomised from the head down."""
     figure, axes = _panels(2, 6.2, 4.2)
     stages = details["stages"]
-    curves = (("kappa", "κ"), ("sign", "sign term"), ("graded", "graded score")), (
-        ("spearman_signed", "Spearman, signed"), ("spearman_absolute", "Spearman, absolute"), ("ssim", "SSIM"),
-    )  # fmt: skip
+    curves = (
+        (("kappa", "κ"), ("sign", "sign term"), ("graded", "graded score")),
+        (
+            ("spearman_signed", "Spearman, signed"),
+            ("spearman_absolute", "Spearman, absolute"),
+            ("ssim", "SSIM"),
+        ),
+    )
     for axis, shown in zip(axes, curves, strict=True):
         for number, (key, name) in enumerate(shown):
             means = [np.mean([r[key] for r in details["rows"] if r["stage"] == stage]) for stage in stages]
@@ -90,11 +108,25 @@ def permuted_targets(details: Details, path: Path) -> None:
     figure, (axis,) = _panels(1, 5.4)
     terms = ("kappa", "sign", "causal")
     for number, (name, row) in enumerate(details["rows"].items()):
-        axis.bar(np.arange(3) + 0.25 * number - 0.25, [row[t] for t in terms], 0.25, color=COLOURS[number],
-                 hatch="/" * number, edgecolor="white", label=f"{name} values (loss {row['loss']:.2f})")  # fmt: skip
+        axis.bar(
+            np.arange(3) + 0.25 * number - 0.25,
+            [row[t] for t in terms],
+            0.25,
+            color=COLOURS[number],
+            hatch="/" * number,
+            edgecolor="white",
+            label=f"{name} values (loss {row['loss']:.2f})",
+        )
     levels = [details["level"][t] for t in terms]
-    axis.errorbar(np.arange(3) + 0.25, [m for m, _ in levels], [2 * d for _, d in levels], fmt="o", color="0.3",
-                  capsize=4, label="untrained, ± 2 sd")  # fmt: skip
+    axis.errorbar(
+        np.arange(3) + 0.25,
+        [m for m, _ in levels],
+        [2 * d for _, d in levels],
+        fmt="o",
+        color="0.3",
+        capsize=4,
+        label="untrained, ± 2 sd",
+    )
     axis.set(xticks=range(3), xticklabels=("κ", "sign term", "T"), title="a network that learnt the agent's values")
     axis.axhline(0, color="0.8", lw=0.8)
     axis.legend(fontsize=8)
@@ -106,11 +138,23 @@ def rotation(details: Details, path: Path) -> None:
     figure, (axis,) = _panels(1, 5.0)
     for place, row in enumerate(details["rows"].values()):
         low, high = row["interval"]
-        axis.text(place, max(row["channels"], row["rotated"]) + 0.005, f"difference\n{low:+.3f} to {high:+.3f}",
-                  ha="center", fontsize=8)  # fmt: skip
+        axis.text(
+            place,
+            max(row["channels"], row["rotated"]) + 0.005,
+            f"difference\n{low:+.3f} to {high:+.3f}",
+            ha="center",
+            fontsize=8,
+        )
         for number, key in enumerate(("channels", "rotated")):
-            axis.bar(place + 0.35 * number - 0.175, row[key], 0.35, color=COLOURS[number], hatch="/" * number,
-                     edgecolor="white", label=key if place == 0 else None)  # fmt: skip
+            axis.bar(
+                place + 0.35 * number - 0.175,
+                row[key],
+                0.35,
+                color=COLOURS[number],
+                hatch="/" * number,
+                edgecolor="white",
+                label=key if place == 0 else None,
+            )
     axis.set(xticks=range(len(details["rows"])), xticklabels=list(details["rows"]), ylabel="graded score")
     axis.set_ylim(0, 1.3 * max(max(row["channels"], row["rotated"]) for row in details["rows"].values()))
     axis.set_title("channels and randomly rotated channels, 95 % intervals")
@@ -133,8 +177,15 @@ def by_hand(details: Details, path: Path) -> None:
     figure, (axis,) = _panels(1, 7.0)
     kappa = np.array(details["kappa"], dtype=float)
     for number, name in enumerate(details["features"]):
-        axis.bar(np.arange(kappa.shape[1]) + 0.27 * (number - 1), np.nan_to_num(kappa[number]), 0.27,
-                 color=COLOURS[number], hatch=("", "//", "..")[number], edgecolor="white", label=name)  # fmt: skip
+        axis.bar(
+            np.arange(kappa.shape[1]) + 0.27 * (number - 1),
+            np.nan_to_num(kappa[number]),
+            0.27,
+            color=COLOURS[number],
+            hatch=("", "//", "..")[number],
+            edgecolor="white",
+            label=name,
+        )
     for least, style in ((Cutoffs.kappa, "--"), (Cutoffs.fixed, ":")):
         axis.axhline(least, color="0.5", lw=1, ls=style)
     axis.set(xticks=range(kappa.shape[1]), xticklabels=details["classes"], ylabel="κ")
@@ -161,8 +212,15 @@ def pairs(details: Details, path: Path) -> None:
     agents = list(dict.fromkeys(r["agent"] for r in details["rows"]))
     for number, agent in enumerate(agents):
         own = [r for r in details["rows"] if r["agent"] == agent]
-        axis.plot([r["kappa"] for r in own], np.clip([r["causal"] for r in own], -1.5, 1.1), MARKERS[number],
-                  color=COLOURS[number], mfc="none", alpha=0.7, label=agent)  # fmt: skip
+        axis.plot(
+            [r["kappa"] for r in own],
+            np.clip([r["causal"] for r in own], -1.5, 1.1),
+            MARKERS[number],
+            color=COLOURS[number],
+            mfc="none",
+            alpha=0.7,
+            label=agent,
+        )
     axis.axvline(Cutoffs.kappa, color="0.5", lw=1, ls="--")
     axis.axhline(Cutoffs.causal, color="0.5", lw=1, ls="--")
     axis.set(xlabel="κ", ylabel="T (below −1.5 drawn at −1.5)", title="pairs of feature and class")

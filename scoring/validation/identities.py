@@ -81,9 +81,10 @@ def _wrong_fields() -> int:
             geometry = layer_geometry(network, layer)
             averaging = (
                 nn.AvgPool2d(module.kernel_size, module.stride, module.padding)
-                if isinstance(module, nn.MaxPool2d) else module
+                if isinstance(module, nn.MaxPool2d)
+                else module
                 for module in network.until(layer)
-            )  # fmt: skip
+            )
             frame = torch.rand(1, 3, 64, 64, requires_grad=True)
             cell = geometry.size // 2
             (gradient,) = torch.autograd.grad(nn.Sequential(*averaging)(frame)[0, 0, cell, cell], frame)

@@ -95,9 +95,14 @@ class Planted:
 
 
 def plant(
-    detectors: Sequence[nn.Conv2d], names: Sequence[str], wanted: Sequence[str], share: float, features: int,
-    frames: Frames, seed: int,
-) -> Planted:  # fmt: skip
+    detectors: Sequence[nn.Conv2d],
+    names: Sequence[str],
+    wanted: Sequence[str],
+    share: float,
+    features: int,
+    frames: Frames,
+    seed: int,
+) -> Planted:
     """A network with `share` of its `features` planted, rounded; the other features are random.
 
     `detectors` come from `train_detectors` with classes `names`; those of the classes `wanted` are planted in turn,

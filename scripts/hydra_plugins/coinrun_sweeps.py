@@ -53,8 +53,11 @@ class Runner(Launcher):
     """What the launchers share: the settings of `conf/hydra/launcher/`, and how outcomes go back to the sweeper."""
 
     def __init__(self, **settings: Any) -> None:
-        self.settings: dict[str, Any] = {key: OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
-                         for key, value in settings.items() if value is not None}  # fmt: skip
+        self.settings: dict[str, Any] = {
+            key: OmegaConf.to_object(value) if OmegaConf.is_config(value) else value
+            for key, value in settings.items()
+            if value is not None
+        }
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         assert isinstance(task_function, Job)

@@ -15,9 +15,13 @@ from rollouts.errors import InputError
 
 FRAMES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8))
 READERS = [
-    ("compact", "2a", "2b_conv"), ("compact", "2b", "3a_conv"), ("compact", "3a", "fc1_linear"),
-    ("clear", "4a", "fc1_linear"), ("nature", "3a", "fc1_linear"), ("impala", "1c", "2a_conv"),
-]  # fmt: skip
+    ("compact", "2a", "2b_conv"),
+    ("compact", "2b", "3a_conv"),
+    ("compact", "3a", "fc1_linear"),
+    ("clear", "4a", "fc1_linear"),
+    ("nature", "3a", "fc1_linear"),
+    ("impala", "1c", "2a_conv"),
+]
 
 
 def agent(network: str) -> Agent:
@@ -94,9 +98,10 @@ def test_only_one_weight_of_a_new_agent_changes() -> None:
     edited = without_feature(original, "2b", direction(32))
     assert fingerprint(original) == before
     changed = {
-        name for name, tensor in edited.network.state_dict().items()
+        name
+        for name, tensor in edited.network.state_dict().items()
         if not torch.equal(tensor, original.network.state_dict()[name])
-    }  # fmt: skip
+    }
     assert changed == {"trunk.3a_conv.weight"}
     assert edited.evaluation == {}, "what was measured of the original is not true of the edited agent"
     twice = without_feature(edited, "2b", 3 * direction(32))

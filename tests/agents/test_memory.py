@@ -19,8 +19,9 @@ def test_peak_memory_of_two_updates(network: str, tmp_path: Path) -> None:
     arguments = [f"network={network}", "train.total_steps=32768", "run.evaluation_episodes=0", "run.torch_threads=2"]
     process = subprocess.Popen(
         [sys.executable, str(script), *arguments, f"run.compiled={str(compiled).lower()}"],
-        cwd=tmp_path, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0

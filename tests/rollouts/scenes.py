@@ -51,9 +51,17 @@ def put(scene: State, kind: int, x: float, y: float, alpha: float = 1.0, theme: 
     entity = scene.entities[:1].copy()
     images = {SAW: 2, ENEMY: 6, CRATE: CRATE, TRAIL: TRAIL}
     for name, value in {
-        "type": kind, "image_type": images[kind], "image_theme": theme, "x": x, "y": y, "rx": 0.5, "ry": 0.5,
-        "alpha": alpha, "render_z": 1 if kind == ENEMY else 0, "is_reflected": 0,
-    }.items():  # fmt: skip
+        "type": kind,
+        "image_type": images[kind],
+        "image_theme": theme,
+        "x": x,
+        "y": y,
+        "rx": 0.5,
+        "ry": 0.5,
+        "alpha": alpha,
+        "render_z": 1 if kind == ENEMY else 0,
+        "is_reflected": 0,
+    }.items():
         entity[name] = value
     scene.entities = np.concatenate([scene.entities, entity])
     return len(scene.entities) - 1

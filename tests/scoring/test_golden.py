@@ -21,11 +21,17 @@ GRADED = (0.129743, 0.137940, 0.131897, 0.139452, 0.131851, 0.151495)
         ("nmf", (0, 0, 0), (0.137063, 0.109599, 0.158773), 0.513196, 0.524012, (0.361592, 0.352007)),
         ("channels", (1 / 16, 1 / 32, 1 / 8), (0.147778, 0.132750, 0.161661), 0.345070, 0.335443, (0.362707, 0.355887)),
     ],
-)  # fmt: skip
+)
 def test_version_1(
-    bank: FrameBank, evidence: Evidence, features: str, fraction: tuple[float, ...], graded: tuple[float, ...],
-    lift: float, localisation: float, orbay: tuple[float, float],
-) -> None:  # fmt: skip
+    bank: FrameBank,
+    evidence: Evidence,
+    features: str,
+    fraction: tuple[float, ...],
+    graded: tuple[float, ...],
+    lift: float,
+    localisation: float,
+    orbay: tuple[float, float],
+) -> None:
     assert VERSION == 1
     found = score(load_agent(AGENT), bank, evidence, ScoreConfig(features=features)).summary
     headline, diagnostics = found["headline"], found["diagnostics"]

@@ -47,9 +47,7 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def made(
-    bank: FrameBank, evidence: Evidence, consecutive: FrameBank, tmp_path_factory: pytest.TempPathFactory
-) -> Made:  # fmt: skip
+def made(bank: FrameBank, evidence: Evidence, consecutive: FrameBank, tmp_path_factory: pytest.TempPathFactory) -> Made:
     agents = [(name, untrained_agent("compact", EnvOptions(), seed)) for seed, name in enumerate(NAMES)]
     subjects = {name: explain(agent.network, "2b", bank, evidence, steps=CONFIG.steps) for name, agent in agents}
     scores = {name: score_subject(agent, subjects[name], CONFIG) for name, agent in agents}

@@ -60,8 +60,19 @@ def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, e
     found = score(agent, bank, evidence, replace(FAST, features="nmf"), told.append)
     assert told[-1] == max(told) == attributed_frames(bank, evidence, replace(FAST, features="nmf"))
     text = json.dumps(found.summary)
-    for word in ("interpretable_fraction", "graded_score", "lift", "localisation", "orbay2020", "prevalence",
-                 "completeness_error", "settings", "versions", "renderer_sha256", "weights_sha256"):  # fmt: skip
+    for word in (
+        "interpretable_fraction",
+        "graded_score",
+        "lift",
+        "localisation",
+        "orbay2020",
+        "prevalence",
+        "completeness_error",
+        "settings",
+        "versions",
+        "renderer_sha256",
+        "weights_sha256",
+    ):
         assert word in text
     assert found.summary["headline"]["features"] == 4
     table = frame(found)
@@ -110,9 +121,7 @@ def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evi
     assert found.summary["classes"]["crate"]["target_drop"] == pytest.approx(drop, rel=1e-3, abs=1e-7)
 
 
-def test_what_is_reported_beside_a_score_does_not_change_it(
-    agent: Agent, bank: FrameBank, evidence: Evidence
-) -> None:  # fmt: skip
+def test_what_is_reported_beside_a_score_does_not_change_it(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
     explained = subject.explain(agent.network, "2b", bank, evidence, steps=FAST.steps, pool=False)
     full, brief = (score_subject(agent, explained, FAST, dilations) for dilations in (DILATIONS, ()))
     assert set(full.summary["diagnostics"]["dilations"]) == {"0", "4"}

@@ -125,20 +125,39 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             daemons.enter_context(daemon(folder, environment, name, arguments, up))
 
         start(
-            "munged", "--foreground", "--force", f"--socket={folder}/munge.socket",
-            f"--key-file={folder}/munge.key", f"--pid-file={folder}/munged.pid",
-            f"--log-file={folder}/munged-own.log", f"--seed-file={folder}/munged.seed",
+            "munged",
+            "--foreground",
+            "--force",
+            f"--socket={folder}/munge.socket",
+            f"--key-file={folder}/munge.key",
+            f"--pid-file={folder}/munged.pid",
+            f"--log-file={folder}/munged-own.log",
+            f"--seed-file={folder}/munged.seed",
             up=(folder / "munge.socket").exists,
-        )  # fmt: skip
-        install = ("mariadb-install-db", "--no-defaults", f"--datadir={folder}/database", "--skip-test-db",
-                   "--auth-root-authentication-method=normal", f"--user={user}")  # fmt: skip
+        )
+        install = (
+            "mariadb-install-db",
+            "--no-defaults",
+            f"--datadir={folder}/database",
+            "--skip-test-db",
+            "--auth-root-authentication-method=normal",
+            f"--user={user}",
+        )
         subprocess.run(install, env=environment, check=True, capture_output=True, timeout=300)
         start(
-            "mariadbd", "--no-defaults", f"--datadir={folder}/database", f"--socket={folder}/mariadb.socket",
-            f"--pid-file={folder}/mariadb.pid", f"--port={ports['mariadb']}", "--bind-address=127.0.0.1",
-            f"--init-file={folder}/init.sql", f"--user={user}", "--innodb-buffer-pool-size=32M",
-            "--innodb-flush-log-at-trx-commit=0", up=lambda: listens(ports["mariadb"]),
-        )  # fmt: skip
+            "mariadbd",
+            "--no-defaults",
+            f"--datadir={folder}/database",
+            f"--socket={folder}/mariadb.socket",
+            f"--pid-file={folder}/mariadb.pid",
+            f"--port={ports['mariadb']}",
+            "--bind-address=127.0.0.1",
+            f"--init-file={folder}/init.sql",
+            f"--user={user}",
+            "--innodb-buffer-pool-size=32M",
+            "--innodb-flush-log-at-trx-commit=0",
+            up=lambda: listens(ports["mariadb"]),
+        )
         start("slurmdbd", "-D", up=lambda: listens(ports["dbd"]))
         running("sacctmgr", "--immediate", "add", "cluster", "test")
         start("slurmctld", "-D", up=lambda: listens(ports["ctld"]))

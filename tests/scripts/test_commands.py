@@ -60,9 +60,14 @@ def test_presets_are_the_defaults_of_the_code() -> None:
     config = yaml.safe_load((ROOT / "conf/train.yaml").read_text())
     assert build(EnvOptions, config["env"], "env") == EnvOptions()
     chosen = train.settings(
-        {"network": config["network"], "seed": 0, "env": config["env"], "run": config["run"],
-         "train": yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text())}
-    )  # fmt: skip
+        {
+            "network": config["network"],
+            "seed": 0,
+            "env": config["env"],
+            "run": config["run"],
+            "train": yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text()),
+        }
+    )
     assert replace(chosen, computation=Computation(), env_threads=1) == TrainConfig()
     assert chosen.computation == choose("compact", chosen.total_steps)
     scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
@@ -95,17 +100,37 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
     assert name(env__num_levels=100) == "compact-hard-n100-s0"
     assert name(env__num_levels=100.0, train__total_steps=5e6, run__env_threads=7) == "compact-hard-n100-s0"
     changes: list[dict[str, object]] = [
-        {}, {"seed": 1}, {"network": "clear"}, {"env__distribution_mode": "easy"}, {"env__num_levels": 100},
-        {"env__num_levels": 100, "env__start_level": 5}, {"env__paint_velocity": False}, {"train__ppo__gamma": 0.99},
-        {"run__precision": "float32"}, {"run__path": "plain"}, {"run__path": "contiguous"},
-    ]  # fmt: skip
+        {},
+        {"seed": 1},
+        {"network": "clear"},
+        {"env__distribution_mode": "easy"},
+        {"env__num_levels": 100},
+        {"env__num_levels": 100, "env__start_level": 5},
+        {"env__paint_velocity": False},
+        {"train__ppo__gamma": 0.99},
+        {"run__precision": "float32"},
+        {"run__path": "plain"},
+        {"run__path": "contiguous"},
+    ]
     different = {name(**change) for change in changes}
     assert len(different) == len(changes)
     scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text()) | {"agent": str(agent)}
-    names = {score.folder(scored | change) for change in (
-        {}, {"layer": "3a"}, {"features": "channels"}, {"projection": "erf"}, {"seed": 3}, {"steps": 10},
-        {"bank": "trajectory"}, {"pool_frames": 128}, {"levels": "training"}, {"target": "logit:3"}, {"frames": 128},
-    )}  # fmt: skip
+    names = {
+        score.folder(scored | change)
+        for change in (
+            {},
+            {"layer": "3a"},
+            {"features": "channels"},
+            {"projection": "erf"},
+            {"seed": 3},
+            {"steps": 10},
+            {"bank": "trajectory"},
+            {"pool_frames": 128},
+            {"levels": "training"},
+            {"target": "logit:3"},
+            {"frames": 128},
+        )
+    }
     assert len(names) == 11
     assert score.folder(scored | {"layer": "default"}) == score.folder(scored | {"layer": "2b"})
     assert collect.folder(scored).startswith("small-")

@@ -101,8 +101,18 @@ def test_the_features_are_those_of_score_by_default() -> None:
 
 def test_every_setting_has_its_own_folder(agent: Path) -> None:
     changes: tuple[dict[str, object], ...] = (
-        {}, {"layer": "3a"}, {"features": "channels"}, {"feature": 0}, {"feature": 1}, {"episodes": 64}, {"seed": 3},
-        {"steps": 10}, {"components": 4}, {"bank": "trajectory"}, {"pool_frames": 128}, {"target": "logit:1"},
-    )  # fmt: skip
+        {},
+        {"layer": "3a"},
+        {"features": "channels"},
+        {"feature": 0},
+        {"feature": 1},
+        {"episodes": 64},
+        {"seed": 3},
+        {"steps": 10},
+        {"components": 4},
+        {"bank": "trajectory"},
+        {"pool_frames": 128},
+        {"target": "logit:1"},
+    )
     names = {edit.folder(defaults() | {"agent": str(agent)} | change) for change in changes}
     assert len(names) == len(changes)

@@ -14,8 +14,15 @@ from agents.training import TrainConfig, Trainer
 from rollouts.coinrun import EnvOptions
 from test_commands import ROOT, refused, run
 
-TINY = ("train.total_steps=512", "train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "episodes=8", "milestones=2",
-        "torch_threads=1", "env_threads=1")  # fmt: skip
+TINY = (
+    "train.total_steps=512",
+    "train.ppo.num_envs=8",
+    "train.ppo.rollout_steps=32",
+    "episodes=8",
+    "milestones=2",
+    "torch_threads=1",
+    "env_threads=1",
+)
 
 
 def configuration(tier: str, preset: str) -> dict[str, object]:

@@ -59,10 +59,16 @@ def test_two_hundred_answers_and_five_kills(tmp_path: Path) -> None:
                 for rater in ("anna", "ben"):
                     order = server.get(f"/rater?name={rater}")["order"][:100]
                     pending += [
-                        {"token": token, "rater": rater, "feature": feature, "rating": int(generator.integers(11)),
-                         "shows": f"{rater} saw {feature}", "seen": 0}
+                        {
+                            "token": token,
+                            "rater": rater,
+                            "feature": feature,
+                            "rating": int(generator.integers(11)),
+                            "shows": f"{rater} saw {feature}",
+                            "seen": 0,
+                        }
                         for feature in order
-                    ]  # fmt: skip
+                    ]
             resumed = {r: server.get(f"/rater?name={r}")["answers"] for r in ("anna", "ben")}
             for (rater, feature), rating in confirmed.items():
                 assert resumed[rater][str(feature)]["rating"] == rating
@@ -95,8 +101,20 @@ def test_nothing_served_tells_which_agent_a_feature_is_of(server: Server) -> Non
     """Names, weights, level counts and scores are in study.json, and in nothing that is sent."""
     paths = ["/", "/rate.js", "/rate.css", "/icon.svg", "/study", "/rater?name=anna"]
     paths += [f"/pictures/{feature}-{sheet}.png" for feature in range(24) for sheet in study.SHEETS]
-    secrets = [*NAMES, *FINGERPRINTS, *(w[:8] for w in FINGERPRINTS), "77777", "n300", "untrained", "s123", "graded",
-               "sha256", "interpretable", "weights", "score"]  # fmt: skip
+    secrets = [
+        *NAMES,
+        *FINGERPRINTS,
+        *(w[:8] for w in FINGERPRINTS),
+        "77777",
+        "n300",
+        "untrained",
+        "s123",
+        "graded",
+        "sha256",
+        "interpretable",
+        "weights",
+        "score",
+    ]
     text = b""
     for path in paths:
         status, headers, body = server.ask("GET", path)
@@ -109,8 +127,15 @@ def test_nothing_served_tells_which_agent_a_feature_is_of(server: Server) -> Non
     assert [secret for secret in secrets if secret.encode() in text] == []
     assert set(server.get("/study")) == {"token", "raters", "classes", "features", "highest", "longest"}
     assert set(server.get("/rater?name=anna")) == {"order", "answers"}
-    for path in ("/study.json", "/answers.sqlite", "/pictures/../study.json", "/pictures/0-strongest.png/..",
-                 "/pictures/", "/..%2fstudy.json", "/pictures/99-places.png"):  # fmt: skip
+    for path in (
+        "/study.json",
+        "/answers.sqlite",
+        "/pictures/../study.json",
+        "/pictures/0-strongest.png/..",
+        "/pictures/",
+        "/..%2fstudy.json",
+        "/pictures/99-places.png",
+    ):
         assert server.ask("GET", path)[0] == 404
 
 
@@ -242,10 +267,18 @@ def test_words_are_kept_as_they_are(server: Server) -> None:
 
 def answered(made: study.Study, rater: str, rule: Any) -> list[Answer]:
     return [
-        Answer(rater, i, made.order(rater).index(i) + 1, rule(feature), feature.label, "2026-01-01T00:00:00.000+00:00",
-               "2026-01-01T00:00:01.000+00:00", 1)
+        Answer(
+            rater,
+            i,
+            made.order(rater).index(i) + 1,
+            rule(feature),
+            feature.label,
+            "2026-01-01T00:00:00.000+00:00",
+            "2026-01-01T00:00:01.000+00:00",
+            1,
+        )
         for i, feature in enumerate(made.features)
-    ]  # fmt: skip
+    ]
 
 
 def test_a_rater_who_follows_the_score(tmp_path: Path) -> None:

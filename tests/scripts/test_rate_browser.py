@@ -210,8 +210,10 @@ def test_a_page_from_elsewhere_cannot_answer(browser: Any, server: Server, folde
     token = server.get("/study")["token"]
     sent = {"token": token, "rater": "frida", "feature": 0, "rating": 1, "shows": "nothing", "seen": 0}
     elsewhere = tmp_path / "elsewhere.html"
-    elsewhere.write_text(f"<form method=post enctype=text/plain action='http://127.0.0.1:{server.port}/answers'>"
-                         f"<input name='{json.dumps(sent)[:-1]}, \"x\":\"' value='\"}}'></form>")  # fmt: skip
+    elsewhere.write_text(
+        f"<form method=post enctype=text/plain action='http://127.0.0.1:{server.port}/answers'>"
+        f"<input name='{json.dumps(sent)[:-1]}, \"x\":\"' value='\"}}'></form>"
+    )
     context = browser.new_context()
     page = context.new_page()
     page.goto(elsewhere.as_uri())

@@ -36,8 +36,11 @@ def test_a_report_of_two_agents_and_a_film_of_its_trajectory(agent: Path, tmp_pa
     assert first.startswith("small<b>-")
     names = {path.name for path in folder.iterdir()} - {".lock"}
     assert names == {"index.html", "page.css", "data", "scores", "report.json", *SCRIPTS}
-    targets = {f"{clip}-{n}-{target}.js" for n in (0, 1) for clip, target in
-               (("trajectory", "value"), ("trajectory", "up"), ("examples", "value"))}  # fmt: skip
+    targets = {
+        f"{clip}-{n}-{target}.js"
+        for n in (0, 1)
+        for clip, target in (("trajectory", "value"), ("trajectory", "up"), ("examples", "value"))
+    }
     others = {"meta.js", "trajectory.js", "examples.js"} | {
         f"{c}-{n}.js" for c in ("trajectory", "examples") for n in (0, 1)
     }
@@ -102,9 +105,15 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
 def test_a_folder_is_a_function_of_the_settings(agent: Path, tmp_path: Path) -> None:
     config = yaml.safe_load((ROOT / "conf/report.yaml").read_text()) | {"agent": str(agent)}
     changes: list[dict[str, object]] = [
-        {}, {"compare": "untrained:compact:0"}, {"layer": "3a"}, {"features": "channels"}, {"seed": 1}, {"steps": 10},
-        {"frames": 128}, {"bank": "runs/collect/shared/bank.zip"},
-    ]  # fmt: skip
+        {},
+        {"compare": "untrained:compact:0"},
+        {"layer": "3a"},
+        {"features": "channels"},
+        {"seed": 1},
+        {"steps": 10},
+        {"frames": 128},
+        {"bank": "runs/collect/shared/bank.zip"},
+    ]
     assert len({report.folder(config | change) for change in changes}) == len(changes)
     assert report.folder(config | {"layer": "2b"}) == report.folder(config)
     assert report.folder(config | {"output": tmp_path}) == str(tmp_path)

@@ -65,11 +65,14 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     # Six tenths of the levels are completed by both: by one in the end, by the other after two thirds of its training.
     along = pd.read_parquet(results / "milestones.parquet")
     assert along.groupby("agent")["steps"].unique().map(list).to_dict() == {
-        "nature-n100": [1000], "nature-n300": [1000, 2000, 3000],
-    }  # fmt: skip
+        "nature-n100": [1000],
+        "nature-n300": [1000, 2000, 3000],
+    }
     assert dict(zip(along["steps"][along["agent"] == "nature-n300"], along["completes"][2:], strict=True)) == {
-        1000: 0.2, 2000: 0.65, 3000: 0.8,
-    }  # fmt: skip
+        1000: 0.2,
+        2000: 0.65,
+        3000: 0.8,
+    }
     assert set(along["layer"]) == {"2a"}
     assert set(along["features"]) == {"nmf", "channels"}
     assert row["graded_score"] in set(along["graded_score"])

@@ -18,10 +18,19 @@ from test_sweeps import SMALL, folder_of, listed, logged, said, wait_for
 
 STEPS = 3072
 COMMAND = [
-    sys.executable, str(ROOT / "scripts/train.py"), "-m", *SMALL, "run.env_threads=1", f"train.total_steps={STEPS}",
-    "env.num_levels=5,6,7,8,9,10,11,12", "hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1",
-    "hydra.launcher.mem_gb=1", "hydra.launcher.timeout_min=30", "hydra.launcher.partition=main",
-]  # fmt: skip
+    sys.executable,
+    str(ROOT / "scripts/train.py"),
+    "-m",
+    *SMALL,
+    "run.env_threads=1",
+    f"train.total_steps={STEPS}",
+    "env.num_levels=5,6,7,8,9,10,11,12",
+    "hydra/launcher=slurm",
+    "hydra.launcher.cpus_per_task=1",
+    "hydra.launcher.mem_gb=1",
+    "hydra.launcher.timeout_min=30",
+    "hydra.launcher.partition=main",
+]
 FAILING = 12
 PACKAGES = "Debian has them in slurm-wlm, munge, slurmdbd and mariadb-server"
 

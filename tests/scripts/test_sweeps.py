@@ -143,8 +143,9 @@ def test_joblib_runs_every_job_and_once(tmp_path: Path) -> None:
     assert listed(first.stdout)[1].startswith("env.num_levels=-1 | failed | num_levels is -1; it must be positive")
     trained = [tmp_path / folder_of(levels) / "agent.safetensors" for levels in (5, 6, 7)]
     assert [load_agent(path).steps for path in trained] == [512] * 3
-    alone = run("train", *SMALL, "train.total_steps=512", "env.num_levels=5", f"hydra.run.dir={tmp_path}/alone",
-                cwd=tmp_path)  # fmt: skip
+    alone = run(
+        "train", *SMALL, "train.total_steps=512", "env.num_levels=5", f"hydra.run.dir={tmp_path}/alone", cwd=tmp_path
+    )
     assert alone.returncode == 0, alone.stderr
     assert (tmp_path / "alone/agent.safetensors").read_bytes() == trained[0].read_bytes()
     before = [path.stat().st_mtime_ns for path in trained]
@@ -157,8 +158,15 @@ def test_joblib_runs_every_job_and_once(tmp_path: Path) -> None:
 
 
 def test_joblib_stopped_or_with_a_killed_process_goes_on(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "scripts/train.py"), "-m", *SMALL, *JOBLIB, "env.num_levels=5,6,7",
-               "train.total_steps=1000000"]  # fmt: skip
+    command = [
+        sys.executable,
+        str(ROOT / "scripts/train.py"),
+        "-m",
+        *SMALL,
+        *JOBLIB,
+        "env.num_levels=5,6,7",
+        "train.total_steps=1000000",
+    ]
     for start, stop in enumerate((signal.SIGTERM, signal.SIGKILL), start=1):
         with started(command, tmp_path / stop.name) as sweep:
             wait_for(lambda start=start: all(logged(tmp_path / folder_of(levels), start) for levels in (5, 6)), sweep)

@@ -24,13 +24,29 @@ def table(scores: Scores) -> pd.DataFrame:
     agents = [(levels, seed, True, score) for (levels, seed), score in scores.items()] + [(100, 0, False, 0.01)]
     for levels, seed, trained, score in agents:
         about: dict[str, Any] = {
-            "agent": f"n{levels}-s{seed}" if trained else "untrained", "group": "nature, hard", "network": "nature",
-            "default_layer": "2a", "trained": trained, "levels": levels, "seed": seed, "steps": 1000 * trained,
-            "weights_sha256": f"{levels}{seed}{trained}", "graded_score": score, "graded_score_low": score,
-            "graded_score_high": score, "graded_score_sd": 0.0, "orbay2020": 0.4, "orbay_chance": 0.4, "objects": 0.4,
-            "completeness_error": 0.1, "completeness_error_mean": 0.1, "target_sd": 1.0, "distinct_classes": 1.0,
-            "split_half_reliability": None, "graded_without_surface": score,
-        }  # fmt: skip
+            "agent": f"n{levels}-s{seed}" if trained else "untrained",
+            "group": "nature, hard",
+            "network": "nature",
+            "default_layer": "2a",
+            "trained": trained,
+            "levels": levels,
+            "seed": seed,
+            "steps": 1000 * trained,
+            "weights_sha256": f"{levels}{seed}{trained}",
+            "graded_score": score,
+            "graded_score_low": score,
+            "graded_score_high": score,
+            "graded_score_sd": 0.0,
+            "orbay2020": 0.4,
+            "orbay_chance": 0.4,
+            "objects": 0.4,
+            "completeness_error": 0.1,
+            "completeness_error_mean": 0.1,
+            "target_sd": 1.0,
+            "distinct_classes": 1.0,
+            "split_half_reliability": None,
+            "graded_without_surface": score,
+        }
         for name in ("interpretable_fraction", "lift", "localisation"):
             about |= {name: 0.0, f"{name}_low": 0.0, f"{name}_high": 0.0}
         for kind in ("training", "unseen"):
@@ -63,8 +79,16 @@ RISING = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
 @pytest.mark.parametrize(
     ("scores", "said"),
     [
-        (ladder(RISING), ["the graded score rises", "p = 0.0002 over 7 rungs", "agent a rung, so this is descriptive",
-                          "An untrained network has 0.010", "from 0.100 to 0.700"]),
+        (
+            ladder(RISING),
+            [
+                "the graded score rises",
+                "p = 0.0002 over 7 rungs",
+                "agent a rung, so this is descriptive",
+                "An untrained network has 0.010",
+                "from 0.100 to 0.700",
+            ],
+        ),
         (ladder(RISING[::-1]), ["the graded score falls", "ρ = -1.00"]),
         (ladder([0.1, 0.3, 0.2, 0.1, 0.3, 0.2, 0.2]), ["does not rise significantly"]),
         (ladder(RISING[:3]), ["does not rise significantly", "No order of so few rungs reaches p ≤ 0.05."]),
@@ -75,7 +99,7 @@ RISING = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
         ({(levels, 0): levels / 9 for levels in range(1, 9)}, ["p < 0.0001"]),
         (ladder(RISING) | ladder(RISING[:6], 1), ["Some rungs have one agent only, so this is descriptive"]),
     ],
-)  # fmt: skip
+)
 def test_the_first_paragraph_says_what_was_found_and_how_sure_it_is(scores: Scores, said: list[str]) -> None:
     for words in said:
         assert words in first(scores)
