@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from agents.networks import NETWORKS, ActorCritic
-from rollouts.coinrun import PROCGEN_ACTIONS, EnvOptions, renderer_sha256
+from rollouts.env import PROCGEN_ACTIONS, EnvOptions, renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
 

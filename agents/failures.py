@@ -9,9 +9,10 @@ import numpy as np
 
 from agents.checkpoint import Agent
 from agents.play import play, wilson
-from rollouts.coinrun import EnvOptions, make_env, observe
+from rollouts.coinrun.state import ENEMY, LAVA, LAVA_TOP, SAW, SPACE, parse, serialize
+from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
-from rollouts.state import ENEMY, LAVA, LAVA_TOP, SAW, SPACE, State, parse, serialize
+from rollouts.procgen_state import State
 
 HAZARDS = ("saw", "enemy", "lava", "time")
 OUTCOMES = ("completed", *HAZARDS, "several", "unknown")
@@ -23,7 +24,7 @@ _ENTITIES = {"saw": SAW, "enemy": ENEMY}
 def without_hazard(state: State, hazard: str) -> State:
     """The state in which one of `HAZARDS` is not there: entities gone, lava made space, or the clock set back to 0.
 
-    Unlike `rollouts.masks.without_classes`, which only hides, this changes the game's course.
+    Unlike `rollouts.coinrun.masks.without_classes`, which only hides, this changes the game's course.
     """
     changed = state.copy()
     if hazard in _ENTITIES:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from agents.checkpoint import Agent
 from agents.computation import computes_bfloat16
-from rollouts.coinrun import EnvOptions, make_env, observe
+from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
 

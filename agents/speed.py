@@ -17,7 +17,7 @@ from agents.computation import PATHS, Computation, choose, tune_process
 from agents.networks import ActorCritic
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig, Trainer
-from rollouts.coinrun import EnvOptions, make_env, observe
+from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
 LONG_RUN = 10**9

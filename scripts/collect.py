@@ -12,9 +12,10 @@ from agents.checkpoint import Agent
 from agents.computation import tune_process
 from agents.play import Player
 from common import CONSOLE, FINISHED, main, named_agents, plain, run_folder, track, whole
-from rollouts.bank import PLANS, BankError, BankPlan, FrameBank, collect, collection_steps, load, save
+from rollouts.bank import BankError, FrameBank, load, save
+from rollouts.collecting import PLANS, BankPlan, collect, collection_steps
 from rollouts.errors import InputError
-from scoring.report.figures import masks_figure
+from scoring.draw.masks import masks_figure
 
 FILE = "bank.zip"
 LONGEST = 120

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 
 CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)

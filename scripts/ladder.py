@@ -20,7 +20,7 @@ from agents.play import evaluate
 from agents.ppo import PPOConfig
 from agents.training import PREVIOUS, STATE, TrainConfig
 from common import CONSOLE, InUse, build, cores, locked, main, plain, track, whole
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from train import carry_out, finished, latest, print_evaluation, steps_so_far

@@ -19,7 +19,8 @@ import collect
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from agents.computation import tune_process
 from common import CONSOLE, build, cores, locked, main, plain, track, whole
-from rollouts.bank import BankPlan, FrameBank, load, save
+from rollouts.bank import FrameBank, load, save
+from rollouts.collecting import BankPlan
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.evidence import Evidence, gather

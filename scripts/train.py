@@ -27,7 +27,7 @@ from common import (
     track,
     whole,
 )
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 
 
 def settings(config: Mapping[str, Any]) -> TrainConfig:

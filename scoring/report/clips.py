@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rollouts.bank import FrameBank
-from rollouts.masks import Renderer, Thing, surface, without
-from rollouts.state import State, parse
+from rollouts.coinrun.masks import Renderer, Thing, surface, without
+from rollouts.coinrun.state import parse
+from rollouts.procgen_state import State
 from scoring.evidence import NAMES, REMOVABLE, Evidence
 
 SURFACE_BIT = 128

@@ -21,7 +21,7 @@ from agents.computation import Computation, choose
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
 from common import build, differences
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.pipeline import ScoreConfig
 

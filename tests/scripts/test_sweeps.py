@@ -17,7 +17,7 @@ import common
 from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
 from agents.training import STATE
 from common import InUse, Stopped, agent_files, cores, locked, named_agents, stoppable
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents
 from test_commands import ROOT, refused, run

@@ -1,12 +1,11 @@
 """Features as detectors of a class, whatever the agent makes of them: pure functions of activations and masks.
 
 z_ik(p) is the activation of feature k at cell p of frame i, y_ic(p) in [0, 1] the share of the cell that class c
-covers. A cell counts as y of a positive and 1 - y of a negative.
-"""
+covers. A cell counts as y of a positive and 1 - y of a negative."""
 
 import numpy as np
 
-from scoring.metrics import FloatArray, Labels, Maps, ratio
+from scoring.metrics.arrays import FloatArray, Labels, Maps, ratio
 from scoring.threads import divide
 
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from agents.networks import ActorCritic
-from scoring.attribution import Maps
-from scoring.geometry import FRAME, LayerGeometry
+from scoring.explain.base import Maps
+from scoring.explain.geometry import FRAME, LayerGeometry
 
 PROJECTIONS = ("none", "rf_box", "erf")
 
