@@ -1,6 +1,6 @@
 """What an agent fails of, by replaying the last step of each failed episode without one hazard after another."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -13,6 +13,7 @@ from rollouts.coinrun.state import ENEMY, LAVA, LAVA_TOP, SAW, SPACE, parse, ser
 from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 from rollouts.procgen_state import State
+from rollouts.progress import Update, silent
 
 HAZARDS = ("saw", "enemy", "lava", "time")
 OUTCOMES = ("completed", *HAZARDS, "several", "unknown")
@@ -99,17 +100,17 @@ def evaluate_causes(
     episodes: int,
     seed: int,
     threads: int = 1,
-    progress: Callable[[int], None] = lambda finished: None,
+    progress: Update = silent,
 ) -> Failures:
-    """How at least `episodes` episodes of `agents.play.play` end; `progress` is told how many have.
+    """How at least `episodes` episodes of `agents.play.play` end; `progress` is told of each.
 
     An episode is completed when it returned a reward: the coin is the only one. Raises `InputError` for fewer than one
     episode.
     """
     replay, counts = Replay(), dict.fromkeys(OUTCOMES, 0)
-    for finished, episode in enumerate(play(agent, options, episodes, seed, threads, keep_last=True), start=1):
+    for episode in play(agent, options, episodes, seed, threads, keep_last=True):
         assert episode.last is not None
         state, action = episode.last
         counts["completed" if episode.total > 0 else replay.cause(parse(state), action)] += 1
-        progress(finished)
+        progress(1)
     return Failures(options.levels, sum(counts.values()), counts)

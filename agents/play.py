@@ -1,6 +1,6 @@
 """Playing: an agent as "observations in, actions out", and how well it does on given levels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from agents.checkpoint import Agent
 from agents.computation import computes_bfloat16
 from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
+from rollouts.progress import Update, silent
 
 
 class Player:
@@ -115,17 +116,17 @@ def evaluate(
     episodes: int,
     seed: int,
     threads: int = 1,
-    progress: Callable[[int], None] = lambda finished: None,
+    progress: Update = silent,
 ) -> Evaluation:
-    """How well an agent does in `play`; `progress` is told how many episodes have ended.
+    """How well an agent does in `play`; `progress` is told of each episode that ends.
 
     Raises `InputError` for fewer than one episode.
     """
     returns, lengths = [], []
-    for finished, episode in enumerate(play(agent, options, episodes, seed, threads), start=1):
+    for episode in play(agent, options, episodes, seed, threads):
         returns.append(episode.total)
         lengths.append(episode.length)
-        progress(finished)
+        progress(1)
     completed, total = sum(result > 0 for result in returns), len(returns)
     return Evaluation(
         options.levels,

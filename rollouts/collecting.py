@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from rollouts.bank import BankError, FrameBank
 from rollouts.env import EnvOptions, make_env, observe, renderer_sha256
+from rollouts.progress import Update, silent
 
 Policy = Callable[[NDArray[np.uint8]], NDArray[np.int32]]
 """An agent as a bank sees it: frames (n, 64, 64, 3) uint8 in, procgen actions (n,) out."""
@@ -48,19 +48,18 @@ def collect(
     plan: BankPlan,
     seed: int,
     threads: int = 1,
-    progress: Callable[[int], None] = lambda steps: None,
+    progress: Update = silent,
 ) -> FrameBank:
     """Let the policies play and keep what the plan asks for; environments are shared out in order, as evenly as can be.
 
-    `progress` is told the environment steps taken, of `collection_steps(plan)`. Raises `BankError` when there are more
-    policies than environments.
+    `progress` is told environment steps as they are taken, of `collection_steps(plan)`. Raises `BankError` when there
+    are more policies than environments.
     """
     names = tuple(name for name, _ in policies)
     if not 0 < len(names) <= plan.environments:
         raise BankError(f"{plan.environments} environments cannot be shared out among {len(names)} agents.")
     if plan.pool_frames % POOL_ENVIRONMENTS:
         raise BankError(f"pool_frames is {plan.pool_frames}; it must be a multiple of {POOL_ENVIRONMENTS}.")
-    done = 0
     kept: dict[str, list[NDArray[Any]]] = {}
     states: list[bytes] = []
     next_states: list[bytes] = []
@@ -76,8 +75,7 @@ def collect(
         states += share_states
         next_states += share_next
         first += share
-        done += share * plan.per_environment * plan.interval
-        progress(done)
+        progress(share * plan.per_environment * plan.interval)
         if plan.pool_frames:
             pools.append(
                 _pool(
@@ -87,11 +85,9 @@ def collect(
                     pool_share,
                     seed + 2 * player + 1,
                     threads,
-                    partial(_add, progress, done),
+                    progress,
                 )
             )
-            done += pool_share * plan.pool_frames // POOL_ENVIRONMENTS * POOL_INTERVAL
-            progress(done)
     arrays = {name: np.concatenate(values) for name, values in kept.items()}
     _, episode = np.unique(np.stack([arrays["environment"], arrays["episode"]]), axis=1, return_inverse=True)
     arrays["episode"] = episode.reshape(-1).astype(np.int32)
@@ -114,10 +110,6 @@ def collect(
 def _share(environments: int, players: int, player: int) -> int:
     """Environments of one of the players; the first have one more where they cannot all have as many."""
     return environments // players + (player < environments % players)
-
-
-def _add(progress: Callable[[int], None], before: int, steps: int) -> None:
-    progress(before + steps)
 
 
 def collection_steps(plan: BankPlan) -> int:
@@ -169,16 +161,16 @@ def _by_environment(samples: list[list[bytes]]) -> list[bytes]:
 
 
 def _pool(
-    policy: Policy, options: EnvOptions, each: int, num: int, seed: int, threads: int, progress: Callable[[int], None]
+    policy: Policy, options: EnvOptions, each: int, num: int, seed: int, threads: int, progress: Update
 ) -> NDArray[np.uint8]:
     """Frames (num, each, 64, 64, 3), one every `POOL_INTERVAL` steps."""
     env = make_env(num, options, seed, threads)
     _, frames, _ = observe(env)
     pool = []
-    for sample in range(each):
+    for _ in range(each):
         for _ in range(POOL_INTERVAL):
             env.act(policy(frames))
             _, frames, _ = observe(env)
         pool.append(frames)
-        progress((sample + 1) * POOL_INTERVAL * num)
+        progress(POOL_INTERVAL * num)
     return np.stack(pool, axis=1)

@@ -1,6 +1,5 @@
 """What a bank shows, whoever is scored on it: masks of every class and frames with a class taken away."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +9,7 @@ from scipy.signal import fftconvolve
 from rollouts.bank import FrameBank
 from rollouts.game import Game
 from rollouts.masks import Masks, Renderer
+from rollouts.progress import Update, silent
 from rollouts.renderers import RENDERERS
 
 CHANGED = 128
@@ -71,8 +71,8 @@ class Evidence:
         return dict(zip(self.game.names, map(float, shares), strict=True)) | {"objects": float(self.objects.mean())}
 
 
-def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lambda frames: None) -> Evidence:
-    """Render the bank's states again: masks, and frames without each class. `progress` is told frames done.
+def gather(bank: FrameBank, seed: int = 0, progress: Update = silent) -> Evidence:
+    """Render the bank's states again: masks, and frames without each class. `progress` is told of each frame.
 
     Raises `BankError` when another build of the renderer drew the bank, `StateError` for a state it cannot read.
     """
@@ -91,7 +91,7 @@ def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lam
             tracked += [(i, *pair) for pair in _follow(game, visible, later)]
         drawn = visible.drawn
         masks[i], objects[i] = game.kind_masks(drawn), game.object_mask(drawn)
-        progress(i + 1)
+        progress(1)
     removed, control = {}, {}
     displays = game.displays(masks)
     for c, kind in enumerate(game.kinds):

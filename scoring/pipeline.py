@@ -1,7 +1,7 @@
 """Scoring one agent on one bank, start to finish."""
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from rollouts.bank import FrameBank
 from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
 from rollouts.game import Game
+from rollouts.progress import Update, silent
 from scoring.diagnostics import class_records, diagnose
 from scoring.evidence import Evidence
 from scoring.explain.base import Attribution, Maps, target_output
@@ -30,8 +31,6 @@ from scoring.settings import DILATIONS, ScoreConfig
 from scoring.subject import Subject, explain, frames_to_explain
 from scoring.threads import divide
 from scoring.verdict import Cutoffs, Verdict, distinct_classes, judge
-
-Progress = Callable[[int], None]
 
 VERSION = 1
 """Of the score, as `docs/score.md` defines it; scores of different versions are not comparable."""
@@ -93,10 +92,8 @@ def check(agent: Agent, config: ScoreConfig) -> tuple[str, LayerGeometry]:
     return layer, geometry
 
 
-def score(
-    agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig, progress: Progress = lambda frames: None
-) -> Score:
-    """Score an agent on a bank whose evidence was gathered. `progress` is told the frames attributed.
+def score(agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig, progress: Update = silent) -> Score:
+    """Score an agent on a bank whose evidence was gathered. `progress` is told of frames as they are attributed.
 
     Raises `InputError` for an unknown layer or target, and `BankError` for a bank that the agent cannot see as it sees
     its own frames, or too small to fit features on.

@@ -1,6 +1,6 @@
 """An agent on a bank: attributions of a layer, and what features make of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from agents.networks import ActorCritic
 from rollouts.bank import FrameBank
 from rollouts.game import Game
 from rollouts.masks import dilate
+from rollouts.progress import Update, silent
 from scoring.evidence import Counterfactual, Evidence
 from scoring.explain.base import Attribution, normalise
 from scoring.explain.geometry import LayerGeometry, average_over_cells, layer_geometry
@@ -193,20 +194,15 @@ def explain(
     method: str = "integrated_gradients",
     steps: int = 32,
     pool: bool = True,
-    progress: Callable[[int], None] = lambda frames: None,
+    progress: Update = silent,
 ) -> Subject:
     """Attribute a layer of a network on a bank's frames, on the changed ones, and on the pool where that is asked for.
 
-    `progress` is told the frames attributed.
+    `progress` is told of frames as they are attributed.
     """
-    done = 0
 
     def of(frames: NDArray[np.uint8]) -> Attribution:
-        nonlocal done
-        base = done
-        result = attribute(network, layer, frames, target, method, steps, lambda n: progress(base + n))
-        done += len(frames)
-        return result
+        return attribute(network, layer, frames, target, method, steps, progress)
 
     return Subject(
         bank,

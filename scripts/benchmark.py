@@ -25,7 +25,9 @@ from agents.networks import NETWORKS, ActorCritic
 from agents.play import Player
 from agents.ppo import PPOConfig
 from agents.speed import LONG_RUN, Rates, Variant, as_json, changes, environment_rate, measure, paths
-from common import CONSOLE, build, cores, main, plain, run_folder, track, whole
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.values import build, cores, whole
 from rollouts.bank import FrameBank
 from rollouts.coinrun.masks import Renderer
 from rollouts.coinrun.state import parse

@@ -9,7 +9,10 @@ from omegaconf import DictConfig
 
 import collect
 from agents.computation import tune_process
-from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
+from agents.naming import named_agents
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.values import whole
 from report import write_report
 from rollouts.bank import load, save
 from rollouts.collecting import SPREAD, TRAJECTORY

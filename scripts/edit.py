@@ -18,7 +18,10 @@ from agents.checkpoint import Agent, fingerprint
 from agents.editing import reader, without_feature
 from agents.failures import OUTCOMES, Failures, evaluate_causes
 from agents.play import division
-from common import CONSOLE, FINISHED, build, main, plain, run_folder, track, whole
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.stopping import FINISHED
+from common.values import build, whole
 from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import write_atomically

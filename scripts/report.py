@@ -12,7 +12,10 @@ import collect
 import score
 from agents.checkpoint import Agent, fingerprint
 from agents.computation import tune_process
-from common import CONSOLE, build, differences, main, named_agents, plain, run_folder, track
+from agents.naming import named_agents
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.values import build, differences
 from rollouts.bank import BankError, FrameBank
 from rollouts.collecting import PLANS
 from rollouts.errors import InputError

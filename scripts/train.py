@@ -13,20 +13,10 @@ from agents.computation import choose, tune_process
 from agents.logging import TrainingLog
 from agents.ppo import PPOConfig
 from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
-from common import (
-    CONSOLE,
-    FINISHED,
-    Stopped,
-    build,
-    cores,
-    differences,
-    main,
-    plain,
-    run_folder,
-    stoppable,
-    track,
-    whole,
-)
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.stopping import FINISHED, Stopped, stoppable
+from common.values import build, cores, differences, whole
 from rollouts.env import EnvOptions
 
 

@@ -13,8 +13,11 @@ from rich.table import Table
 
 from agents.checkpoint import Agent, fingerprint, untrained_agent
 from agents.computation import tune_process
+from agents.naming import named_agents
 from agents.play import Player
-from common import CONSOLE, cores, main, named_agents, plain, run_folder, track, whole
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.values import cores, whole
 from rollouts.bank import FrameBank
 from rollouts.collecting import SPREAD, BankPlan, collect
 from rollouts.errors import InputError

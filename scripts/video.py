@@ -7,7 +7,9 @@ from omegaconf import DictConfig
 
 import score
 from agents.computation import tune_process
-from common import CONSOLE, main, plain, track, whole
+from common.command import main, plain
+from common.progress import CONSOLE, track
+from common.values import whole
 from rollouts.errors import InputError
 from scoring.explain.base import target_output
 from scoring.explain.geometry import cell_of_pixel, layer_geometry

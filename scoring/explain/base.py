@@ -10,12 +10,12 @@ from torch import Tensor
 
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
+from rollouts.progress import Update
 
 BATCH = 32
 """Frames that pass through the network at once: few enough for the cache."""
 
 Maps = NDArray[np.float32]
-Progress = Callable[[int], None]
 Output = Callable[[tuple[Tensor, Tensor]], Tensor]
 """Takes the target F (batch,) out of (logits, values)."""
 
@@ -72,7 +72,7 @@ class Attribution:
 class Method(Protocol):
     """Attributes a target to the activations of a layer on frames (N, 64, 64, 3).
 
-    `steps` is for the methods that integrate. `progress` is told the frames done.
+    `steps` is for the methods that integrate. `progress` is told of frames as they are done.
     """
 
     def __call__(
@@ -82,7 +82,7 @@ class Method(Protocol):
         frames: NDArray[np.uint8],
         output: Output,
         steps: int,
-        progress: Progress,
+        progress: Update,
     ) -> Attribution: ...
 
 

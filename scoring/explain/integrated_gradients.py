@@ -5,12 +5,13 @@ from numpy.typing import NDArray
 
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
-from scoring.explain.base import Attribution, Output, Progress
+from rollouts.progress import Update
+from scoring.explain.base import Attribution, Output
 from scoring.explain.path import along_path
 
 
 def integrated_gradients(
-    network: ActorCritic, layer: str, frames: NDArray[np.uint8], output: Output, steps: int, progress: Progress
+    network: ActorCritic, layer: str, frames: NDArray[np.uint8], output: Output, steps: int, progress: Update
 ) -> Attribution:
     """A right Riemann sum at alpha = 1/steps ... 1 (Hilton et al. 2020, appendix B).
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
-from scoring.explain.base import Attribution, Method, Progress, target_output
+from rollouts.progress import Update, silent
+from scoring.explain.base import Attribution, Method, target_output
 from scoring.explain.gradients import gradient, gradient_x_activation
 from scoring.explain.integrated_gradients import integrated_gradients
 
@@ -32,10 +33,10 @@ def attribute(
     target: str = "value",
     method: str = "integrated_gradients",
     steps: int = 32,
-    progress: Progress = lambda frames: None,
+    progress: Update = silent,
 ) -> Attribution:
     """Attribute the target to a layer's activations on frames (N, 64, 64, 3) by a method of `METHODS`.
 
-    `progress` is told the frames done. Raises `InputError` for a method, target or layer that is not there.
+    `progress` is told of frames as they are done. Raises `InputError` for a method, target or layer that is not there.
     """
     return method_named(method)(network, layer, frames, target_output(network, target), steps, progress)

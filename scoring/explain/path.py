@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.networks import ActorCritic
-from scoring.explain.base import BATCH, Attribution, Output, Progress
+from rollouts.progress import Update
+from scoring.explain.base import BATCH, Attribution, Output
 from scoring.threads import divide
 
 
@@ -20,7 +21,7 @@ def along_path(
     output: Output,
     alphas: Sequence[float],
     method: str,
-    progress: Progress,
+    progress: Update,
 ) -> Attribution:
     """Activations h at a layer, and the gradients averaged over the points alpha * h, the last alpha being 1.
 
@@ -32,18 +33,16 @@ def along_path(
         zero = torch.zeros_like(until(network.prepare(torch.from_numpy(frames[:1]))))
         baseline = output(rest(lead(zero))).numpy()
     activations, gradients = (np.empty((len(frames), *zero.shape[1:]), baseline.dtype) for _ in range(2))
-    outputs, done, lock = np.empty(len(frames), baseline.dtype), 0, Lock()
+    outputs, lock = np.empty(len(frames), baseline.dtype), Lock()
 
     @torch.no_grad()
     def explain(start: int) -> None:
-        nonlocal done
         batch = slice(start, start + BATCH)
         hidden = until(network.prepare(torch.from_numpy(frames[batch])))
         mean, value = mean_gradient(lead, degree, lambda maps: output(rest(maps)), hidden, alphas)
         activations[batch], gradients[batch], outputs[batch] = hidden.numpy(), mean.numpy(), value.numpy()
         with lock:
-            done += len(hidden)
-            progress(done)
+            progress(len(hidden))
 
     divide(explain, range(0, len(frames), BATCH))
     return Attribution(method, outputs, float(baseline[0]), activations, gradients)

@@ -20,7 +20,7 @@ from agents.checkpoint import save_agent, untrained_agent
 from agents.computation import Computation, choose
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
-from common import build, differences
+from common.values import build, differences
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.pipeline import ScoreConfig
