@@ -91,7 +91,7 @@ def play(settings: BankSettings, players: Sequence[Named], track: Track = untrac
         return collect(policies, options, settings.plan, settings.seed, settings.threads, update)
 
 
-def kept(path: Path, settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:
+def load_or_play(path: Path, settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:
     """The bank at `path`, played and saved there first if it is missing."""
     if path.exists():
         return load(path, settings.plan.frames)
@@ -114,4 +114,4 @@ def obtain(
     if not settings.played:
         return load(settings.bank, settings.frames)
     with locked(FOLDER / folder_name(settings, [name for name, _ in players]), waiting) as folder:
-        return kept(folder / FILE, settings, players, track)
+        return load_or_play(folder / FILE, settings, players, track)

@@ -30,7 +30,7 @@ class Agent:
     """A network and what it was trained on.
 
     `actions[a]` is the procgen action that logit a stands for. `steps` counts environment steps, `curve` holds
-    (steps, mean return of the last 100 episodes) along training, `evaluation` what `agents.evaluation` found.
+    (steps, mean return of the last 100 episodes) along training, `evaluation` what `agents.play.evaluate` measured.
     """
 
     network: ActorCritic

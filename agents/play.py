@@ -91,19 +91,19 @@ def play(
     out long ones. With the same seed and options every agent plays the same levels. `keep_last` takes 0.1 ms a step and
     environment. Raises `InputError` for fewer than one episode.
     """
-    num, each = division(episodes)
+    num, share = division(episodes)
     env = make_env(num, options, seed, threads)
     player = Player(agent, seed)
     running, steps, ended = np.zeros(num), np.zeros(num, dtype=int), np.zeros(num, dtype=int)
     _, frames, _ = observe(env)
-    while (ended < each).any():
+    while (ended < share).any():
         states: list[bytes] | None = env.callmethod("get_state") if keep_last else None
         actions = player(frames)
         env.act(actions)
         reward, frames, first = observe(env)
         running += reward
         steps += 1
-        for index in np.flatnonzero(first & (ended < each)):
+        for index in np.flatnonzero(first & (ended < share)):
             ended[index] += 1
             last = None if states is None else (states[index], int(actions[index]))
             yield Episode(float(running[index]), int(steps[index]), last)

@@ -107,7 +107,7 @@ def target_output(network: ActorCritic, target: str) -> Output:
 
 
 def normalise(maps: Maps) -> tuple[Maps, NDArray[np.bool_]]:
-    """Divide each frame (N, K, H, W) by its sum of |attribution|; frames without any become 0 and are not kept (N,)."""
+    """Divide each frame (N, K, H, W) by its sum of |attribution|, and which frames (N,) have any; the others stay 0."""
     total = np.abs(maps).sum(axis=(1, 2, 3), keepdims=True)
-    kept = total[:, 0, 0, 0] > 0
-    return np.divide(maps, total, out=np.zeros_like(maps), where=total > 0), kept
+    attributed = total[:, 0, 0, 0] > 0
+    return np.divide(maps, total, out=np.zeros_like(maps), where=total > 0), attributed
