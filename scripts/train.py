@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from agents.checkpoint import Agent, CheckpointError, load_agent, load_tensors
 from agents.computation import choose, tune_process
+from agents.distillation import DistillationConfig
 from agents.logging import TrainingLog
 from agents.ppo import PPOConfig
 from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
@@ -47,6 +48,7 @@ def settings(config: Mapping[str, Any]) -> TrainConfig:
         options=build(EnvOptions, config["env"], "env"),
         actions=str(config["actions"]),
         ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"),
+        distillation=build(DistillationConfig, config["distillation"], "distillation"),
         computation=choose(network, steps, **how),
     )
 
@@ -58,6 +60,10 @@ def folder(config: Mapping[str, Any]) -> str:
     name = f"{chosen.network}-{options.distribution_mode}-n{options.num_levels}-s{chosen.seed}"
     name += "" if chosen.actions == "all" else f"-{chosen.actions}"
     name += differences(options, skip=("distribution_mode", "num_levels")) + differences(chosen.ppo)
+    distillation = chosen.distillation
+    if distillation.steps:
+        name += "-distilled" if distillation.steps >= chosen.total_steps else f"-distilled{distillation.steps}"
+        name += differences(distillation, skip=("teacher", "steps"))
     run = config["run"]
     return name + "".join(
         f"-{run[key]}" for key, usual in (("path", "fast"), ("precision", "auto")) if run[key] != usual
