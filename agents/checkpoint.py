@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from agents.networks import NETWORKS, ActorCritic
-from rollouts.coinrun import PROCGEN_ACTIONS, EnvOptions, renderer_sha256
+from rollouts.env import PROCGEN_ACTIONS, EnvOptions, renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
 
@@ -30,7 +30,7 @@ class Agent:
     """A network and what it was trained on.
 
     `actions[a]` is the procgen action that logit a stands for. `steps` counts environment steps, `curve` holds
-    (steps, mean return of the last 100 episodes) along training, `evaluation` what `agents.evaluation` found.
+    (steps, mean return of the last 100 episodes) along training, `evaluation` what `agents.play.evaluate` measured.
     """
 
     network: ActorCritic

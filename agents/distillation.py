@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from agents.checkpoint import Agent, CheckpointError, fingerprint, load_agent
 from agents.computation import COMPILED, frame_flops
 from agents.ppo import Learner, TrainingError
-from rollouts.coinrun import DISTINCT_ACTIONS, NOOP, EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from rollouts.game import Game
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,18 @@ class DistillationConfig:
             )
 
 
-def action_map(teacher: Sequence[int], student: Sequence[int]) -> Tensor:
+def action_map(teacher: Sequence[int], student: Sequence[int], game: Game) -> Tensor:
     """Matrix (teacher's logits, student's logits) that takes the teacher's probabilities to the student's logits.
 
-    Both arguments hold the procgen action of each logit. Logits of the teacher with the same action add up, an action
-    of the student that the teacher lacks gets nothing, and an action that does nothing in CoinRun may stand for
-    `NOOP`. Raises `InputError` for an action of the teacher that the student has no logit for.
+    Both hold the procgen action of each logit. Logits of the teacher with the same action add up, an action that the
+    teacher lacks gets nothing, and one that the student lacks goes to its first that is the same move in the game.
+    Raises `InputError` where there is none.
     """
     matrix = torch.zeros(len(teacher), len(student))
     for row, action in enumerate(teacher):
-        same = action if action in student or action in DISTINCT_ACTIONS else NOOP
-        if same not in student:
+        move = next((actions for actions in game.moves.values() if action in actions), ())
+        same = next((candidate for candidate in (action, *move) if candidate in student), None)
+        if same is None:
             raise InputError(f"The teacher takes procgen's action {action}, which the student does not have.")
         matrix[row, student.index(same)] = 1
     return matrix
@@ -108,7 +110,7 @@ class Distiller:
         compiles = teacher.network.network in COMPILED[computation.device]
         self.forward = replace(computation, compiled=computation.compiled and compiles).function(teacher.network)
         self.slice_size = computation.slice_size or config.minibatch
-        self.action_map = action_map(teacher.actions, actions).to(computation.device)
+        self.action_map = action_map(teacher.actions, actions, options.rules).to(computation.device)
 
     @torch.no_grad()
     def label(self, frames: Tensor) -> tuple[Tensor, Tensor]:

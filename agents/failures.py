@@ -1,6 +1,6 @@
 """What an agent fails of, by replaying the last step of each failed episode without one hazard after another."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -9,9 +9,11 @@ import numpy as np
 
 from agents.checkpoint import Agent
 from agents.play import play, wilson
-from rollouts.coinrun import EnvOptions, make_env, observe
+from rollouts.coinrun.state import ENEMY, LAVA, LAVA_TOP, SAW, SPACE, parse, serialize
+from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
-from rollouts.state import ENEMY, LAVA, LAVA_TOP, SAW, SPACE, State, parse, serialize
+from rollouts.procgen_state import State
+from rollouts.progress import Update, silent
 
 HAZARDS = ("saw", "enemy", "lava", "time")
 OUTCOMES = ("completed", *HAZARDS, "several", "unknown")
@@ -23,7 +25,7 @@ _ENTITIES = {"saw": SAW, "enemy": ENEMY}
 def without_hazard(state: State, hazard: str) -> State:
     """The state in which one of `HAZARDS` is not there: entities gone, lava made space, or the clock set back to 0.
 
-    Unlike `rollouts.masks.without_classes`, which only hides, this changes the game's course.
+    Unlike `rollouts.coinrun.masks.without_classes`, which only hides, this changes the game's course.
     """
     changed = state.copy()
     if hazard in _ENTITIES:
@@ -98,17 +100,17 @@ def evaluate_causes(
     episodes: int,
     seed: int,
     threads: int = 1,
-    progress: Callable[[int], None] = lambda finished: None,
+    progress: Update = silent,
 ) -> Failures:
-    """How at least `episodes` episodes of `agents.play.play` end; `progress` is told how many have.
+    """How at least `episodes` episodes of `agents.play.play` end; `progress` is told of each.
 
     An episode is completed when it returned a reward: the coin is the only one. Raises `InputError` for fewer than one
     episode.
     """
     replay, counts = Replay(), dict.fromkeys(OUTCOMES, 0)
-    for finished, episode in enumerate(play(agent, options, episodes, seed, threads, keep_last=True), start=1):
+    for episode in play(agent, options, episodes, seed, threads, keep_last=True):
         assert episode.last is not None
         state, action = episode.last
         counts["completed" if episode.total > 0 else replay.cause(parse(state), action)] += 1
-        progress(finished)
+        progress(1)
     return Failures(options.levels, sum(counts.values()), counts)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from agents.checkpoint import Agent, CheckpointError, load_weights
 from agents.frozen_graph import read_constants
 from agents.networks import ActorCritic
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 
 ACTIONS = (4, 7, 1, 5, 8, 2, 3, 4, 4)
 """Procgen's actions for: nothing, RIGHT, LEFT, UP, RIGHT+UP, LEFT+UP, DOWN, and two keys that do nothing in CoinRun."""

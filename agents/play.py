@@ -1,6 +1,6 @@
 """Playing: an agent as "observations in, actions out", and how well it does on given levels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from agents.checkpoint import Agent
 from agents.computation import computes_bfloat16
-from rollouts.coinrun import EnvOptions, make_env, observe
+from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
+from rollouts.progress import Update, silent
 
 
 class Player:
@@ -90,19 +91,19 @@ def play(
     out long ones. With the same seed and options every agent plays the same levels. `keep_last` takes 0.1 ms a step and
     environment. Raises `InputError` for fewer than one episode.
     """
-    num, each = division(episodes)
+    num, share = division(episodes)
     env = make_env(num, options, seed, threads)
     player = Player(agent, seed)
     running, steps, ended = np.zeros(num), np.zeros(num, dtype=int), np.zeros(num, dtype=int)
     _, frames, _ = observe(env)
-    while (ended < each).any():
+    while (ended < share).any():
         states: list[bytes] | None = env.callmethod("get_state") if keep_last else None
         actions = player(frames)
         env.act(actions)
         reward, frames, first = observe(env)
         running += reward
         steps += 1
-        for index in np.flatnonzero(first & (ended < each)):
+        for index in np.flatnonzero(first & (ended < share)):
             ended[index] += 1
             last = None if states is None else (states[index], int(actions[index]))
             yield Episode(float(running[index]), int(steps[index]), last)
@@ -115,17 +116,17 @@ def evaluate(
     episodes: int,
     seed: int,
     threads: int = 1,
-    progress: Callable[[int], None] = lambda finished: None,
+    progress: Update = silent,
 ) -> Evaluation:
-    """How well an agent does in `play`; `progress` is told how many episodes have ended.
+    """How well an agent does in `play`; `progress` is told of each episode that ends.
 
     Raises `InputError` for fewer than one episode.
     """
     returns, lengths = [], []
-    for finished, episode in enumerate(play(agent, options, episodes, seed, threads), start=1):
+    for episode in play(agent, options, episodes, seed, threads):
         returns.append(episode.total)
         lengths.append(episode.length)
-        progress(finished)
+        progress(1)
     completed, total = sum(result > 0 for result in returns), len(returns)
     return Evaluation(
         options.levels,

@@ -16,7 +16,7 @@ from agents.computation import PATHS, Computation, choose, frame_flops, tune_pro
 from agents.networks import ActorCritic
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig, Trainer
-from rollouts.coinrun import EnvOptions, make_env, observe
+from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
 LONG_RUN = 10**9

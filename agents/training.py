@@ -31,15 +31,13 @@ from agents.distillation import DistillationConfig, Distiller
 from agents.networks import NETWORKS
 from agents.play import evaluate
 from agents.ppo import Learner, PPOConfig, RewardNormaliser, Rollout
-from rollouts.coinrun import DISTINCT_ACTIONS, PROCGEN_ACTIONS, EnvOptions, make_env, observe, renderer_sha256
+from rollouts.env import PROCGEN_ACTIONS, EnvOptions, make_env, observe, renderer_sha256
 from rollouts.errors import InputError
 
 STATE_FORMAT = "coinrun-training-3"
 STATE, PREVIOUS = "state.safetensors", "state.previous.safetensors"
 EPISODES_AVERAGED = 100
-RETURN = 10.0
-"""Of a completed level, in the game's units."""
-ACTION_SETS = {"all": PROCGEN_ACTIONS, "distinct": DISTINCT_ACTIONS}
+ACTION_SETS = ("all", "distinct")
 UNWRITTEN = {"actions": "all"}
 """What a state of an earlier version was trained with, where it does not say."""
 
@@ -112,6 +110,11 @@ class TrainConfig:
         return min(steps, -(-self.distillation.steps // batch) * batch)
 
     @property
+    def action_set(self) -> tuple[int, ...]:
+        """Procgen's actions that the logits stand for."""
+        return PROCGEN_ACTIONS if self.actions == "all" else self.options.rules.actions
+
+    @property
     def saves_environments(self) -> bool:
         """Whether the state holds the environments: thousands of them on a GPU would make it large."""
         return self.computation.device == "cpu"
@@ -132,7 +135,7 @@ class Trainer:
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
         ppo = config.ppo
-        self.agent = untrained_agent(config.network, config.options, config.seed, ACTION_SETS[config.actions])
+        self.agent = untrained_agent(config.network, config.options, config.seed, config.action_set)
         self.agent.network.train()
         self.agent.training = {"ppo": asdict(ppo), **config.circumstances(), "flops": 0}
         self.learner = Learner(self.agent.network, ppo, config.computation)
@@ -192,7 +195,7 @@ class Trainer:
         if distiller is None:
             scalars = self.learner.update(rollout, self.generator)
         else:
-            scale, begin = self.normaliser.factor(RETURN), self.agent.steps == 0
+            scale, begin = self.normaliser.factor(self.config.options.rules.completed_return), self.agent.steps == 0
             scalars = distiller.update(rollout.frames, scale, self.generator, begin)
         end = time.perf_counter()
         self.agent.steps += ppo.batch_size
@@ -313,7 +316,7 @@ class Trainer:
         if metadata.get("format") != STATE_FORMAT:
             raise CheckpointError(f"{path} holds '{metadata.get('format')}', not a training state ('{STATE_FORMAT}').")
         was, now = metadata["fixed"], self.config.fixed()
-        was["ppo"] = asdict(PPOConfig()) | was["ppo"]
+        was |= {"options": asdict(EnvOptions(**was["options"])), "ppo": asdict(PPOConfig(**was["ppo"]))}
         if self.config.deterministic:
             was, now = was | metadata["circumstances"], now | self.config.circumstances()
         for key, value in now.items():

@@ -1,251 +1,78 @@
-"""Pixel-exact masks of what is in a frame, and frames with things taken out, by editing the game's state.
-
-A pixel belongs to the front object that contributes to it at all: half-transparent edges and black pixels of a sprite
-included. An object contributes where drawing it changes the pixel on at least one of several backdrops.
-"""
+"""Masks of what is in a frame, whatever the game."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
-from rollouts.coinrun import EnvOptions, make_env
-from rollouts.state import (
-    BACKGROUNDS,
-    COIN,
-    CRATE,
-    ENEMY,
-    LAVA,
-    LAVA_TOP,
-    PLAYER,
-    SAW,
-    SPACE,
-    TRAIL,
-    WALL,
-    WALL_THEMES,
-    WALL_TOP,
-    WORLD_SIZE,
-    State,
-    assemble,
-    check,
-)
-
-CLASSES = ("coin", "saw", "enemy", "trail", "crate", "lava", "wall", "agent", "velocity")
-SURFACE_PIXELS = 2
-"""Wall pixels this near to something that is not wall are surface."""
+from rollouts.procgen_state import State
 
 Mask = NDArray[np.bool_]
 Frame = NDArray[np.uint8]
 
-_ENTITIES = {PLAYER: "agent", SAW: "saw", ENEMY: "enemy", CRATE: "crate", TRAIL: "trail"}
-_CELLS = {COIN: "coin", LAVA: "lava", LAVA_TOP: "lava", WALL: "wall", WALL_TOP: "wall"}
-_VIEW_CELLS = 8
-"""Cells from the player to the edge of what is drawn, rounded up (13 are visible, and one more on each side)."""
-
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: its class, where it is in the state, and the pixels (64, 64) in which it is in front.
+    """One object: under which name it is drawn, where it is in the state, and the pixels (64, 64) it is in front in.
 
     `place` is the index of an entity, or a cell (x, y) of the grid; walls together and velocity have none.
     """
 
-    kind: str
+    drawn: str
     place: int | tuple[int, int] | None
     mask: Mask
 
 
 @dataclass(frozen=True)
 class Masks:
-    """Every visible object of a frame, from back to front; no pixel belongs to two."""
+    """Every visible object of a frame, from back to front; no pixel belongs to two. `names` are all there could be."""
 
     objects: tuple[Thing, ...]
+    names: tuple[str, ...]
 
     @property
-    def classes(self) -> Mask:
-        """(classes, 64, 64), in the order of `CLASSES`."""
-        result = np.zeros((len(CLASSES), 64, 64), dtype=bool)
+    def drawn(self) -> Mask:
+        """(names, 64, 64)"""
+        result = np.zeros((len(self.names), 64, 64), dtype=bool)
         for thing in self.objects:
-            result[CLASSES.index(thing.kind)] |= thing.mask
+            result[self.names.index(thing.drawn)] |= thing.mask
         return result
 
     @property
     def union(self) -> Mask:
         """(64, 64): some object."""
-        return self.classes.any(axis=0)
+        return self.drawn.any(axis=0)
 
 
-class Renderer:
-    """Draws states, in an environment of its own."""
+class Renderer(Protocol):
+    """A game's states read, edited and drawn, in an environment of its own."""
 
-    def __init__(self) -> None:
-        self._env = make_env(1, EnvOptions(num_levels=1), seed=0, threads=0)
+    def parse(self, data: bytes) -> State:
+        """Raises `StateError` for bytes that the game could not use."""
+        ...
 
     def render(self, state: State) -> Frame:
         """The frame (64, 64, 3) that the game shows in this state. Raises `StateError` where it could not."""
-        check(state)
-        return self._draw(state)
-
-    def _draw(self, state: State) -> Frame:
-        self._env.callmethod("set_state", [assemble(state)])
-        frame: Frame = self._env.observe()[1]["rgb"][0].copy()
-        return frame
+        ...
 
     def masks(self, state: State) -> Masks:
         """Every object that shows in this state's frame."""
-        check(state)
-        footprints = self._grid_footprints(state) + self._entity_footprints(state) + self._velocity_footprint(state)
-        taken = np.zeros((64, 64), dtype=bool)
-        things = []
-        for kind, place, footprint in reversed(footprints):
-            visible = footprint & ~taken
-            taken |= footprint
-            if visible.any():
-                things.append(Thing(kind, place, visible))
-        walls = [thing.mask for thing in things if thing.kind == "wall"]
-        others = [thing for thing in things if thing.kind != "wall"][::-1]
-        wall = [Thing("wall", None, np.logical_or.reduce(walls))] if walls else []
-        return Masks((*wall, *others))
+        ...
 
-    def _grid_footprints(self, state: State) -> list[tuple[str, int | tuple[int, int] | None, Mask]]:
-        """Coins, lava and walls, in the order in which they are drawn: by column, then upwards.
+    def without(self, state: State, objects: Iterable[Thing]) -> State:
+        """The state with these objects hidden; what they covered shows, and the game's own course is not changed."""
+        ...
 
-        Cells overlap by a fraction of a pixel, so what touches a coin or lava is drawn cell by cell; all other walls
-        come first, together.
-        """
-        bare = without_objects(state)
-        scenes = _on_backdrops(bare)
-        backdrops = [self._draw(scene) for scene in scenes]
+    def without_drawn(self, state: State, names: Iterable[str]) -> State:
+        """The state with everything hidden that is drawn under these names, what is behind others included."""
+        ...
 
-        def footprint(grid: NDArray[np.int32], outside: int) -> Mask:
-            changed = np.zeros((64, 64), dtype=bool)
-            for scene, backdrop in zip(scenes, backdrops, strict=True):
-                drawn = scene.copy()
-                drawn.grid[:] = grid
-                drawn.view["out_of_bounds_object"] = outside
-                changed |= (self._draw(drawn) != backdrop).any(axis=-1)
-            return changed
-
-        x0, y0 = int(state.agent["x"]), int(state.agent["y"])
-        columns = range(max(0, x0 - _VIEW_CELLS), min(WORLD_SIZE, x0 + _VIEW_CELLS + 1))
-        rows = range(max(0, y0 - _VIEW_CELLS), min(WORLD_SIZE, y0 + _VIEW_CELLS + 1))
-        special = {(x, y) for x in columns for y in rows if _CELLS.get(int(state.grid[y, x])) in ("coin", "lava")}
-        single = {
-            (x + dx, y + dy)
-            for x, y in special
-            for dx in (-1, 0, 1)
-            for dy in (-1, 0, 1)
-            if 0 <= x + dx < WORLD_SIZE and 0 <= y + dy < WORLD_SIZE and int(state.grid[y + dy, x + dx]) in _CELLS
-        }
-        rest = state.grid.copy()
-        for x, y in single:
-            rest[y, x] = SPACE
-        found: list[tuple[str, int | tuple[int, int] | None, Mask]] = [
-            ("wall", None, footprint(rest, int(state.view["out_of_bounds_object"])))
-        ]
-        for x, y in sorted(single):
-            grid = np.full_like(state.grid, SPACE)
-            grid[y, x] = state.grid[y, x]
-            kind = _CELLS[int(state.grid[y, x])]
-            found.append((kind, (x, y) if kind != "wall" else None, footprint(grid, SPACE)))
-        return found
-
-    def _entity_footprints(self, state: State) -> list[tuple[str, int | tuple[int, int] | None, Mask]]:
-        """Entities in the order in which they are drawn: by layer, then as listed."""
-        bare = without_objects(state)
-        full_of_walls = bare.copy()
-        full_of_walls.grid[:] = WALL
-        full_of_walls.view["out_of_bounds_object"] = WALL
-        other_walls = full_of_walls.copy()
-        other_walls.coinrun["wall_theme"] = (int(bare.coinrun["wall_theme"]) + 2) % WALL_THEMES
-        scenes = [bare, _black(bare), full_of_walls, other_walls]
-        backdrops = [self._draw(scene) for scene in scenes]
-        found: list[tuple[str, int | tuple[int, int] | None, Mask]] = []
-        for index in np.argsort(state.entities["render_z"], kind="stable"):
-            entity = state.entities[index]
-            near = abs(entity["x"] - state.agent["x"]) < _VIEW_CELLS + entity["rx"]
-            near = near and abs(entity["y"] - state.agent["y"]) < _VIEW_CELLS + 2 * entity["ry"]
-            if not near or entity["alpha"] == 0:
-                continue
-            footprint = np.zeros((64, 64), dtype=bool)
-            for scene, backdrop in zip(scenes, backdrops, strict=True):
-                scene.entities["alpha"][index] = entity["alpha"]
-                footprint |= (self._draw(scene) != backdrop).any(axis=-1)
-                scene.entities["alpha"][index] = 0
-            found.append((_ENTITIES[int(entity["type"])], int(index), footprint))
-        return found
-
-    def _velocity_footprint(self, state: State) -> list[tuple[str, int | tuple[int, int] | None, Mask]]:
-        """The squares that show the agent's velocity, in front of everything; they are drawn opaque."""
-        if not state.game["paint_vel_info"]:
-            return []
-        black = _black(without_objects(state))
-        shown = []
-        for speed in (-1.0, 1.0):
-            scene = black.copy()
-            scene.game["paint_vel_info"] = 1
-            scene.agent["vx"] = speed * scene.world["maxspeed"]
-            scene.agent["vy"] = speed * scene.world["max_jump"]
-            shown.append(self._draw(scene))
-        return [("velocity", None, (shown[0] != shown[1]).any(axis=-1))]
-
-
-def _black(state: State) -> State:
-    black = state.copy()
-    black.game["use_backgrounds"] = 0
-    return black
-
-
-def _on_backdrops(bare: State) -> list[State]:
-    """The empty scene on its own background, on black, and on another background."""
-    return [bare, _black(bare), with_other_background(bare)]
-
-
-def with_other_background(state: State) -> State:
-    """The same state drawn with another background picture, half the list away."""
-    other = state.copy()
-    other.world["background_index"] = (int(state.world["background_index"]) + BACKGROUNDS // 2) % BACKGROUNDS
-    return other
-
-
-def without(state: State, objects: Iterable[Thing]) -> State:
-    """The state with these objects hidden; what they covered shows, and the game's own course is not changed."""
-    hidden = state.copy()
-    for thing in objects:
-        if thing.place is None:
-            hidden = without_classes(hidden, (thing.kind,))
-        elif isinstance(thing.place, tuple):
-            hidden.grid[thing.place[1], thing.place[0]] = SPACE
-        else:
-            hidden.entities["alpha"][thing.place] = 0
-    return hidden
-
-
-def without_classes(state: State, names: Iterable[str]) -> State:
-    """The state with every object of these classes hidden, those behind others included."""
-    names = tuple(names)
-    hidden = state.copy()
-    entities = [kind for kind, name in _ENTITIES.items() if name in names]
-    cells = [value for value, name in _CELLS.items() if name in names]
-    hidden.entities["alpha"][np.isin(state.entities["type"], entities)] = 0
-    hidden.grid[np.isin(state.grid, cells)] = SPACE
-    if "wall" in names:
-        hidden.view["out_of_bounds_object"] = SPACE
-    if "velocity" in names:
-        hidden.game["paint_vel_info"] = 0
-    return hidden
-
-
-def without_objects(state: State) -> State:
-    """The state with everything hidden but the background."""
-    return without_classes(state, CLASSES)
-
-
-def surface(wall: Mask) -> Mask:
-    """Wall pixels (..., 64, 64) with a pixel of the frame that is not wall in the 5 x 5 around them."""
-    return wall & dilate(~wall, SURFACE_PIXELS)
+    def with_other_background(self, state: State) -> State:
+        """The same state drawn with another background picture."""
+        ...
 
 
 def dilate(mask: Mask, pixels: int) -> Mask:

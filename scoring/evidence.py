@@ -1,6 +1,5 @@
 """What a bank shows, whoever is scored on it: masks of every class and frames with a class taken away."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,17 +7,11 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from rollouts.bank import FrameBank
-from rollouts.masks import CLASSES, Masks, Renderer, surface, with_other_background, without_classes
-from rollouts.state import parse
+from rollouts.game import Game
+from rollouts.masks import Masks, Renderer
+from rollouts.progress import Update, silent
+from rollouts.renderers import RENDERERS
 
-SCORED = ("coin", "saw", "enemy", "crate", "lava", "surface")
-"""Classes of the headline; `enemy` includes its trail."""
-DIAGNOSTIC = ("wall", "agent", "velocity")
-"""Classes that are measured and kept out of the headline."""
-NAMES = SCORED + DIAGNOSTIC
-REMOVABLE = ("coin", "saw", "enemy", "crate", "lava", "agent")
-CONTROLLED = ("coin", "saw", "enemy", "crate", "lava")
-"""Removed classes that have a control: the same silhouette, cut out of the background instead."""
 CHANGED = 128
 """Frames of a class that are changed at most, and frames that are followed into the next one at most."""
 
@@ -38,8 +31,8 @@ class Counterfactual:
 class Tracks:
     """M single objects, each in a frame and in the next frame, found by its place in the state.
 
-    `index` (M,) is the frame's place in `Evidence.following`, `kind` (M,) the class in `NAMES`; `before` and `after`
-    (M, 64, 64) are the object's visible pixels in the frame and in the next one.
+    `index` (M,) is the frame's place in `Evidence.following`, `kind` (M,) the object's among the game's kinds; `before`
+    and `after` (M, 64, 64) are the object's visible pixels in the frame and in the next one.
     """
 
     index: NDArray[np.int64]
@@ -50,7 +43,7 @@ class Tracks:
 
 @dataclass(frozen=True)
 class Evidence:
-    """`masks` (N, C, 64, 64), undilated, for the classes `NAMES`; `objects` (N, 64, 64) is every class but velocity.
+    """`masks` (N, C, 64, 64), undilated, for the kinds of `game`; `objects` (N, 64, 64) is every object there is.
 
     `following` is one step after some of the bank's frames, and `tracks` follows single objects from those into it;
     None for a bank without next frames. `removed[c]` shows frames that have class c without it (velocity: with another
@@ -58,6 +51,7 @@ class Evidence:
     shape. Each is of at most `CHANGED` frames, as equal a number from each environment as there are.
     """
 
+    game: Game
     masks: BoolArray
     objects: BoolArray
     following: Counterfactual | None
@@ -74,45 +68,49 @@ class Evidence:
     def prevalence(self) -> dict[str, float]:
         """Mean share of the frame that each class covers, and all objects together."""
         shares = self.masks.mean(axis=(0, 2, 3))
-        return dict(zip(NAMES, map(float, shares), strict=True)) | {"objects": float(self.objects.mean())}
+        return dict(zip(self.game.names, map(float, shares), strict=True)) | {"objects": float(self.objects.mean())}
 
 
-def gather(bank: FrameBank, seed: int = 0, progress: Callable[[int], None] = lambda frames: None) -> Evidence:
-    """Render the bank's states again: masks, and frames without each class. `progress` is told frames done.
+def gather(bank: FrameBank, seed: int = 0, progress: Update = silent) -> Evidence:
+    """Render the bank's states again: masks, and frames without each class. `progress` is told of each frame.
 
     Raises `BankError` when another build of the renderer drew the bank, `StateError` for a state it cannot read.
     """
     bank.check_renderer()
-    renderer = Renderer()
+    game = bank.options.rules
+    renderer = RENDERERS[game.name]()
     generator = np.random.default_rng(seed)
-    followed = set(spread_out(np.array(_continued(bank), dtype=np.int64), bank.environment, generator))
-    masks = np.zeros((len(bank), len(NAMES), 64, 64), dtype=bool)
+    followed = set(spread_out(np.array(_continued(bank, renderer), dtype=np.int64), bank.environment, generator))
+    masks = np.zeros((len(bank), len(game.kinds), 64, 64), dtype=bool)
     objects = np.zeros((len(bank), 64, 64), dtype=bool)
     tracked: list[tuple[int, int, BoolArray, BoolArray]] = []
     for i, data in enumerate(bank.states):
-        shown = renderer.masks(parse(data))
-        by_class = dict(zip(CLASSES, shown.classes, strict=True))
+        visible = renderer.masks(renderer.parse(data))
         if i in followed and bank.next_states is not None:
-            tracked += [(i, *pair) for pair in _follow(shown, renderer.masks(parse(bank.next_states[i])))]
-        objects[i] = np.logical_or.reduce([mask for name, mask in by_class.items() if name != "velocity"])
-        by_class["enemy"] = by_class["enemy"] | by_class["trail"]
-        by_class["surface"] = surface(by_class["wall"])
-        masks[i] = [by_class[name] for name in NAMES]
-        progress(i + 1)
+            later = renderer.masks(renderer.parse(bank.next_states[i]))
+            tracked += [(i, *pair) for pair in _follow(game, visible, later)]
+        drawn = visible.drawn
+        masks[i], objects[i] = game.kind_masks(drawn), game.object_mask(drawn)
+        progress(1)
     removed, control = {}, {}
-    for name in REMOVABLE:
-        shows = np.flatnonzero(masks[:, NAMES.index(name)].any(axis=(1, 2)))
-        chosen = spread_out(shows, bank.environment, generator)
-        gone = ("enemy", "trail") if name == "enemy" else (name,)
-        removed[name] = [(i, renderer.render(without_classes(parse(bank.states[i]), gone))) for i in chosen]
-        if name in CONTROLLED:
-            control[name] = _moved(bank, renderer, masks, objects, NAMES.index(name), chosen, generator)
-    removed["velocity"] = _other_velocities(bank, masks[:, NAMES.index("velocity")], generator)
+    displays = game.displays(masks)
+    for c, kind in enumerate(game.kinds):
+        if not kind.removable:
+            continue
+        chosen = spread_out(np.flatnonzero(masks[:, c].any(axis=(1, 2))), bank.environment, generator)
+        states = [renderer.parse(bank.states[i]) for i in chosen]
+        gone = [renderer.render(renderer.without_drawn(state, kind.drawn)) for state in states]
+        removed[kind.name] = list(zip(map(int, chosen), gone, strict=True))
+        if kind.controlled:
+            control[kind.name] = _moved(bank, renderer, masks[:, c], objects | displays, chosen, generator)
+    for kind, shows in zip(game.kinds, np.moveaxis(masks, 1, 0), strict=True):
+        if kind.display:
+            removed[kind.name] = _other_displays(bank, shows, generator)
     following, tracks = None, None
     if bank.next_frames is not None:
         index = np.array(sorted(followed), dtype=np.int64)
         following, tracks = Counterfactual(index, bank.next_frames[index]), _tracks(tracked, index)
-    return Evidence(masks, objects, following, tracks, _stack(removed), _stack(control))
+    return Evidence(game, masks, objects, following, tracks, _stack(removed), _stack(control))
 
 
 def spread_out(
@@ -126,11 +124,13 @@ def spread_out(
     return np.sort(shuffled[np.argsort(turn, kind="stable")[:most]])
 
 
-def _continued(bank: FrameBank) -> list[int]:
+def _continued(bank: FrameBank, renderer: Renderer) -> list[int]:
     """Frames whose next frame is of the same episode."""
     if bank.next_states is None:
         return []
-    times = [[parse(data).episode["cur_time"] for data in states] for states in (bank.states, bank.next_states)]
+    times = [
+        [renderer.parse(data).episode["cur_time"] for data in states] for states in (bank.states, bank.next_states)
+    ]
     return [i for i, (now, after) in enumerate(zip(*times, strict=True)) if after == now + 1]
 
 
@@ -138,34 +138,37 @@ def _moved(
     bank: FrameBank,
     renderer: Renderer,
     masks: BoolArray,
-    objects: BoolArray,
-    c: int,
+    occupied: BoolArray,
     chosen: NDArray[np.int64],
     generator: np.random.Generator,
 ) -> list[tuple[int, Frames]]:
-    """The chosen frames with class `c` where it is, and its silhouette cut out of the background at a free place."""
-    found = []
+    """The chosen frames with a class where it is, and its silhouette cut out of the background at a free place.
+
+    `masks` (N, 64, 64) are the class's, and `occupied` (N, 64, 64) is where nothing may be cut out.
+    """
+    moved = []
     for i in chosen:
-        place = move_silhouette(masks[i, c], objects[i] | masks[i, NAMES.index("velocity")], generator)
+        place = move_silhouette(masks[i], occupied[i], generator)
         if place is not None:
-            elsewhere = renderer.render(with_other_background(parse(bank.states[i])))
-            found.append((i, np.where(place[..., None], elsewhere, bank.frames[i])))
-    return found
+            elsewhere = renderer.render(renderer.with_other_background(renderer.parse(bank.states[i])))
+            moved.append((int(i), np.where(place[..., None], elsewhere, bank.frames[i])))
+    return moved
 
 
-def _follow(shown: Masks, following: Masks) -> list[tuple[int, BoolArray, BoolArray]]:
+def _follow(game: Game, visible: Masks, following: Masks) -> list[tuple[int, BoolArray, BoolArray]]:
     """Class and pixels, before and after, of each object that is visible both times."""
-    later = {(thing.kind, thing.place): thing.mask for thing in following.objects if thing.kind in CONTROLLED}
+    followed = game.named("controlled")
+    later = {(thing.drawn, thing.place): thing.mask for thing in following.objects if thing.drawn in followed}
     return [
-        (NAMES.index(thing.kind), thing.mask, later[thing.kind, thing.place])
-        for thing in shown.objects
-        if (thing.kind, thing.place) in later
+        (game.index(thing.drawn), thing.mask, later[thing.drawn, thing.place])
+        for thing in visible.objects
+        if (thing.drawn, thing.place) in later
     ]
 
 
-def _tracks(found: list[tuple[int, int, BoolArray, BoolArray]], followed: NDArray[np.int64]) -> Tracks:
-    frame, kind = (np.array([each[part] for each in found], dtype=np.int64) for part in (0, 1))
-    before, after = (np.array([each[part] for each in found], dtype=bool).reshape(-1, 64, 64) for part in (2, 3))
+def _tracks(tracked: list[tuple[int, int, BoolArray, BoolArray]], followed: NDArray[np.int64]) -> Tracks:
+    frame, kind = (np.array([track[part] for track in tracked], dtype=np.int64) for part in (0, 1))
+    before, after = (np.array([track[part] for track in tracked], dtype=bool).reshape(-1, 64, 64) for part in (2, 3))
     return Tracks(np.searchsorted(followed, frame), kind, before, after)
 
 
@@ -183,8 +186,8 @@ def move_silhouette(silhouette: BoolArray, occupied: BoolArray, generator: np.ra
     return moved
 
 
-def _other_velocities(bank: FrameBank, masks: BoolArray, generator: np.random.Generator) -> list[tuple[int, Frames]]:
-    """Frames with the velocity squares of another frame, if there is one."""
+def _other_displays(bank: FrameBank, masks: BoolArray, generator: np.random.Generator) -> list[tuple[int, Frames]]:
+    """Frames with what another frame has painted in the place of `masks` (N, 64, 64), if there is another."""
     if not masks.any() or len(bank) == 1:
         return []
     shift = int(generator.integers(1, len(bank)))

@@ -25,15 +25,18 @@ from agents.networks import NETWORKS, ActorCritic
 from agents.play import Player
 from agents.ppo import PPOConfig
 from agents.speed import LONG_RUN, Rates, Variant, as_json, changes, environment_rate, measure, paths
-from common import CONSOLE, build, cores, main, plain, run_folder, track, whole
-from rollouts.bank import SPREAD, FrameBank, collect
-from rollouts.coinrun import EnvOptions
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.values import build, cores, whole
+from rollouts.bank import FrameBank
+from rollouts.coinrun.masks import Renderer
+from rollouts.coinrun.state import parse
+from rollouts.collecting import SPREAD, collect
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
-from rollouts.masks import Renderer
-from rollouts.state import parse
-from scoring.attribution import BATCH, attribute
 from scoring.evidence import gather
+from scoring.explain.methods import BATCH, attribute
 from scoring.pipeline import FeatureScores, ScoreConfig, score_subject
 from scoring.subject import Subject, explain
 

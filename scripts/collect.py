@@ -10,11 +10,16 @@ from omegaconf import DictConfig
 
 from agents.checkpoint import Agent
 from agents.computation import tune_process
+from agents.naming import named_agents
 from agents.play import Player
-from common import CONSOLE, FINISHED, main, named_agents, plain, run_folder, track, whole
-from rollouts.bank import PLANS, BankError, BankPlan, FrameBank, collect, collection_steps, load, save
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.stopping import FINISHED
+from common.values import whole
+from rollouts.bank import BankError, FrameBank, load, save
+from rollouts.collecting import PLANS, BankPlan, collect, collection_steps
 from rollouts.errors import InputError
-from scoring.report.figures import masks_figure
+from scoring.draw.masks import masks_figure
 
 FILE = "bank.zip"
 LONGEST = 120

@@ -6,7 +6,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from agents.checkpoint import Agent, load_agent
-from common import CONSOLE, main
+from common.command import main
+from common.progress import CONSOLE
 from rollouts.errors import InputError
 from scoring.report.curves import curves_figure
 

@@ -9,9 +9,13 @@ from omegaconf import DictConfig
 
 import collect
 from agents.computation import tune_process
-from common import CONSOLE, main, named_agents, plain, run_folder, track, whole
+from agents.naming import named_agents
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.values import whole
 from report import write_report
-from rollouts.bank import SPREAD, TRAJECTORY, load, save
+from rollouts.bank import load, save
+from rollouts.collecting import SPREAD, TRAJECTORY
 from score import evidence_for, explain_with_progress, write
 from scoring.pipeline import Score, ScoreConfig, score_subject
 from scoring.report.table import comparison

@@ -18,12 +18,17 @@ from agents.checkpoint import Agent, fingerprint
 from agents.editing import reader, without_feature
 from agents.failures import OUTCOMES, Failures, evaluate_causes
 from agents.play import division
-from common import CONSOLE, FINISHED, build, main, plain, run_folder, track, whole
-from rollouts.coinrun import renderer_sha256
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.stopping import FINISHED
+from common.values import build, whole
+from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
-from scoring.attribution import Maps, attribute
-from scoring.features import Channels, fit_nmf
+from scoring.explain.base import Maps
+from scoring.explain.methods import attribute
+from scoring.features.channels import Channels
+from scoring.features.nmf import fit_nmf
 from scoring.pipeline import ScoreConfig, check
 
 FILE = "edit.json"

@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 
 from agents.checkpoint import save_agent
 from agents.openai import import_agent
-from common import CONSOLE, main
+from common.command import main
+from common.progress import CONSOLE
 
 
 def task(config: DictConfig) -> None:

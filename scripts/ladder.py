@@ -19,10 +19,13 @@ from agents.computation import choose, tune_process
 from agents.play import evaluate
 from agents.ppo import PPOConfig
 from agents.training import PREVIOUS, STATE, TrainConfig
-from common import CONSOLE, InUse, build, cores, locked, main, plain, track, whole
-from rollouts.coinrun import EnvOptions
+from common.command import main, plain
+from common.progress import CONSOLE, track
+from common.values import build, cores, whole
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
+from rollouts.locks import InUse, locked
 from train import carry_out, finished, latest, print_evaluation, steps_so_far
 
 APART = 100_000

@@ -19,12 +19,17 @@ import collect
 import score
 from agents.checkpoint import Agent, fingerprint
 from agents.computation import tune_process
-from common import CONSOLE, locked, main, named_agents, plain, track, whole
-from rollouts.bank import PLANS, FrameBank, load
+from agents.naming import named_agents
+from common.command import main, plain
+from common.progress import CONSOLE, track
+from common.values import whole
+from rollouts.bank import FrameBank, load
+from rollouts.collecting import PLANS
 from rollouts.errors import InputError
 from rollouts.files import atomic_path, write_atomically
-from scoring.attribution import Maps
+from rollouts.locks import locked
 from scoring.evidence import Evidence
+from scoring.explain.base import Maps
 from scoring.pipeline import ScoreConfig, check
 from scoring.rating import export, study
 from scoring.rating.answers import Answers

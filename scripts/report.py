@@ -12,10 +12,15 @@ import collect
 import score
 from agents.checkpoint import Agent, fingerprint
 from agents.computation import tune_process
-from common import CONSOLE, build, differences, main, named_agents, plain, run_folder, track
-from rollouts.bank import PLANS, BankError, FrameBank
+from agents.naming import named_agents
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.values import build, differences
+from rollouts.bank import BankError, FrameBank
+from rollouts.collecting import PLANS
 from rollouts.errors import InputError
-from scoring.attribution import Attribution, attribute
+from scoring.explain.base import Attribution
+from scoring.explain.methods import attribute
 from scoring.pipeline import Score, ScoreConfig, check, score_subject
 from scoring.report.cards import cards, shown_features
 from scoring.report.clips import Clip, examples, removable, trajectory

@@ -18,10 +18,14 @@ from omegaconf import DictConfig
 import collect
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from agents.computation import tune_process
-from common import CONSOLE, build, cores, locked, main, plain, track, whole
-from rollouts.bank import BankPlan, FrameBank, load, save
+from common.command import main, plain
+from common.progress import CONSOLE, track
+from common.values import build, cores, whole
+from rollouts.bank import FrameBank, load, save
+from rollouts.collecting import BankPlan
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
+from rollouts.locks import locked
 from scoring.evidence import Evidence, gather
 from scoring.pipeline import VERSION, ScoreConfig, score_subject
 from scoring.study import table as tables

@@ -11,13 +11,19 @@ from omegaconf import DictConfig
 import collect
 from agents.checkpoint import Agent
 from agents.computation import tune_process
-from common import CONSOLE, FINISHED, build, differences, locked, main, named_agents, plain, run_folder, track, whole
-from rollouts.bank import PLANS, FrameBank, load
+from agents.naming import named_agents
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.stopping import FINISHED
+from common.values import build, differences, whole
+from rollouts.bank import FrameBank, load
+from rollouts.collecting import PLANS
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
+from rollouts.locks import locked
 from scoring.evidence import Evidence, gather
 from scoring.pipeline import VERSION, Score, ScoreConfig, attributed_frames, check, score
-from scoring.report.figures import features_figure
+from scoring.report.features_figure import features_figure
 from scoring.report.table import comparison, features_table, save_parquet, why_no_headline
 from scoring.subject import Subject, explain, frames_to_explain
 

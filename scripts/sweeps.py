@@ -12,8 +12,11 @@ from hydra.core.override_parser.types import Override, QuotedString
 from omegaconf import DictConfig
 from rich.table import Table
 
-from common import FINISHED, InUse, Stopped, agent_files, explain
+from agents.naming import agent_files
+from common.command import explain
+from common.stopping import FINISHED, Stopped
 from rollouts.errors import InputError
+from rollouts.locks import InUse
 
 
 class SweepFailed(InputError):

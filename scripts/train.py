@@ -14,21 +14,11 @@ from agents.distillation import DistillationConfig
 from agents.logging import TrainingLog
 from agents.ppo import PPOConfig
 from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
-from common import (
-    CONSOLE,
-    FINISHED,
-    Stopped,
-    build,
-    cores,
-    differences,
-    main,
-    plain,
-    run_folder,
-    stoppable,
-    track,
-    whole,
-)
-from rollouts.coinrun import EnvOptions
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.stopping import FINISHED, Stopped, stoppable
+from common.values import build, cores, differences, whole
+from rollouts.env import EnvOptions
 
 
 def settings(config: Mapping[str, Any]) -> TrainConfig:

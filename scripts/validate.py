@@ -13,19 +13,23 @@ from rich.table import Table
 
 from agents.checkpoint import Agent, fingerprint, untrained_agent
 from agents.computation import tune_process
+from agents.naming import named_agents
 from agents.play import Player
-from common import CONSOLE, cores, main, named_agents, plain, run_folder, track, whole
-from rollouts.bank import SPREAD, BankPlan, FrameBank, collect
+from common.command import main, plain, run_folder
+from common.progress import CONSOLE, track
+from common.values import cores, whole
+from rollouts.bank import FrameBank
+from rollouts.collecting import SPREAD, BankPlan, collect
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
-from scoring.attribution import attribute
 from scoring.evidence import Evidence, gather
-from scoring.metrics import Cutoffs
+from scoring.explain.methods import attribute
 from scoring.subject import Subject
 from scoring.validation import checks
 from scoring.validation.checks import Check, Found
 from scoring.validation.figures import FIGURES
 from scoring.validation.identities import identities
+from scoring.verdict import Cutoffs
 
 LESSON = BankPlan("spread", 64, 32, 33, consecutive=False, pool_frames=0)
 """Frames that detectors of planted networks learn from; no scored frame is among them."""

@@ -7,10 +7,13 @@ from omegaconf import DictConfig
 
 import score
 from agents.computation import tune_process
-from common import CONSOLE, main, plain, track, whole
+from common.command import main, plain
+from common.progress import CONSOLE, track
+from common.values import whole
 from rollouts.errors import InputError
-from scoring.attribution import attribute, target_output
-from scoring.geometry import cell_of_pixel, layer_geometry
+from scoring.explain.base import target_output
+from scoring.explain.geometry import cell_of_pixel, layer_geometry
+from scoring.explain.methods import attribute
 from scoring.report.film import check_kind, pictures, write
 from scoring.report.views import act
 

@@ -17,7 +17,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
-from common import STOPPED, InUse, Stopped, locked
+from common.stopping import STOPPED, Stopped
+from rollouts.locks import InUse, locked
 from sweeps import Job, Outcome, State, outcome
 
 ENDS = (signal.SIGTERM, signal.SIGINT)

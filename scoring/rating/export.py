@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from rich.table import Table
 
-from scoring.agreement import complete, group_means, icc, mean_spearman, rank_correlation, rating, spearman
-from scoring.metrics import FloatArray
+from scoring.metrics.arrays import FloatArray
+from scoring.rating.agreement import complete, group_means, icc, mean_spearman, rank_correlation, rating, spearman
 from scoring.rating.answers import Answer
 from scoring.rating.study import Study
 from scoring.report.table import interval

@@ -12,11 +12,13 @@ from PIL import Image
 
 from agents.checkpoint import Agent
 from rollouts.bank import FrameBank
-from scoring.attribution import Maps, attribute, normalise
-from scoring.features import Channels, fit_nmf
-from scoring.geometry import FRAME, LayerGeometry, cell_of_pixel
+from scoring.draw.frames import overlay, top_frames
+from scoring.explain.base import Maps, normalise
+from scoring.explain.geometry import FRAME, LayerGeometry, cell_of_pixel
+from scoring.explain.methods import attribute
+from scoring.features.channels import Channels
+from scoring.features.nmf import fit_nmf
 from scoring.pipeline import Progress, ScoreConfig, check
-from scoring.report.figures import overlay, top_frames
 
 SHEETS = ("strongest", "drawn", "places")
 """The pictures of a feature, by name."""

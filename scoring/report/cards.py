@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.draw.frames import top_frames
 from scoring.evidence import NAMES
-from scoring.metrics import Energies, FloatArray
+from scoring.metrics.arrays import FloatArray
+from scoring.metrics.energies import Energies
+from scoring.metrics.statistics import jackknife_interval
 from scoring.pipeline import Score
-from scoring.report.figures import top_frames
 from scoring.report.table import nearest_class
-from scoring.statistics import jackknife_interval
 from scoring.subject import Subject
 
 MOST = 8

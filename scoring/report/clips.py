@@ -1,14 +1,16 @@
 """Frames that the report's page shows, and what can be taken out of each, whoever is looking at them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rollouts.bank import FrameBank
-from rollouts.masks import Renderer, Thing, surface, without
-from rollouts.state import State, parse
+from rollouts.coinrun.masks import Renderer, Thing, surface, without
+from rollouts.coinrun.state import parse
+from rollouts.procgen_state import State
+from rollouts.progress import Update, silent
 from scoring.evidence import NAMES, REMOVABLE, Evidence
 
 SURFACE_BIT = 128
@@ -89,7 +91,7 @@ def labelled(shown: Sequence[Item], on_surface: BoolArray) -> NDArray[np.uint8]:
     return labels
 
 
-def trajectory(bank: FrameBank, progress: Callable[[int], None] = lambda frames: None) -> Clip:
+def trajectory(bank: FrameBank, progress: Update = silent) -> Clip:
     """A bank's frames, each single object of them taken out in turn. `progress` is told frames done.
 
     Raises `BankError` when another build of the renderer drew the bank.
@@ -108,7 +110,7 @@ def trajectory(bank: FrameBank, progress: Callable[[int], None] = lambda frames:
                 removed.append(renderer.render(without(state, item.things)))
                 index.append(i)
                 place.append(number)
-        progress(i + 1)
+        progress(1)
     return _clip("trajectory", bank, labels, kinds, removed, index, place)
 
 

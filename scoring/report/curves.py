@@ -7,12 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from agents.checkpoint import Agent
-from scoring.report.figures import save
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-"""Okabe and Ito's, which people with any colour vision can tell apart."""
-STYLES = ("-", "--", ":", "-.")
-MARKERS = "osD^"
+from scoring.draw.charts import COLOURS, MARKERS, STYLES, save
 
 
 def curves_figure(path: Path, groups: Mapping[str, Sequence[Agent]], title: str = "") -> None:

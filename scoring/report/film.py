@@ -12,7 +12,7 @@ from PIL import Image
 
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
-from scoring.report.figures import overlay
+from scoring.draw.frames import overlay
 
 Picture = NDArray[np.uint8]
 

@@ -18,7 +18,7 @@ from agents.checkpoint import Agent
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.evidence import NAMES
-from scoring.geometry import LayerGeometry, cell_of_pixel
+from scoring.explain.geometry import LayerGeometry, cell_of_pixel
 from scoring.pipeline import Score
 from scoring.report.clips import Clip
 from scoring.report.overview import curves, details, rows, sentence

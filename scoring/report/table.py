@@ -10,7 +10,7 @@ from rich.table import Table
 
 from rollouts.files import atomic_path
 from scoring.evidence import NAMES, SCORED
-from scoring.metrics import MIN_EPISODES
+from scoring.metrics.energies import MIN_EPISODES
 from scoring.pipeline import Score
 from scoring.subject import MIN_ENVIRONMENTS
 

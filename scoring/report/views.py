@@ -11,8 +11,9 @@ from torch import Tensor
 from agents.checkpoint import Agent
 from agents.ppo import PPOConfig, Rollout, advantages
 from rollouts.errors import InputError
-from scoring.attribution import BATCH, Attribution, Maps
-from scoring.features import FeatureSet
+from scoring.explain.base import Attribution, Maps
+from scoring.explain.methods import BATCH
+from scoring.features.base import FeatureSet
 from scoring.report.clips import Clip
 
 FloatArray = NDArray[np.float64]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scoring.metrics import FloatArray
+from scoring.metrics.arrays import FloatArray
 from scoring.study.table import published
 from scoring.study.trends import LEAST_RUNGS, MOST_RUNGS, exact_spearman, holm, jonckheere_terpstra, power
 

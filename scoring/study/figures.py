@@ -9,10 +9,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from scoring.draw.charts import COLOURS, MARKERS, save
 from scoring.evidence import SCORED
-from scoring.metrics import FloatArray
-from scoring.report.curves import COLOURS, MARKERS
-from scoring.report.figures import save
+from scoring.metrics.arrays import FloatArray
 from scoring.study.answer import at_default_layer, of_default_layer, rung_means
 from scoring.study.table import published
 

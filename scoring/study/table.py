@@ -15,7 +15,7 @@ from rollouts.errors import InputError
 from rollouts.files import atomic_path
 from scoring.evidence import NAMES, SCORED
 from scoring.pipeline import VERSION, Score
-from scoring.subject import sprite_grade
+from scoring.verdict import sprite_grade
 
 
 def group_name(agent: Agent) -> str:

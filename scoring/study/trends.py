@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from rollouts.errors import InputError
-from scoring.metrics import FloatArray
+from scoring.metrics.arrays import FloatArray
 
 LEAST_RUNGS = 3
 MOST_RUNGS = 8

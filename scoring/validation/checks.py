@@ -18,24 +18,20 @@ from agents.checkpoint import Agent, untrained_agent
 from agents.networks import NETWORKS
 from rollouts.bank import FrameBank
 from scoring.evidence import CONTROLLED, NAMES, SCORED, Evidence
-from scoring.features import Channels, FeatureSet, fit_nmf, rotated
-from scoring.geometry import average_over_cells, layer_geometry
-from scoring.metrics import (
-    FIXED,
-    SENSE,
-    Cutoffs,
-    Energies,
-    FloatArray,
-    eligible,
-    orbay2020,
-    orbay_chance,
-    threshold,
-)
-from scoring.projection import covered
-from scoring.statistics import best_class_lift, interval, jackknife_interval
-from scoring.subject import Measured, Subject, Verdict, explain, judge, sprite_grade
+from scoring.explain.geometry import average_over_cells, layer_geometry
+from scoring.features.base import FeatureSet
+from scoring.features.channels import Channels
+from scoring.features.nmf import fit_nmf
+from scoring.features.projection import covered
+from scoring.features.rotated import rotated
+from scoring.metrics.arrays import FloatArray
+from scoring.metrics.energies import Energies, eligible
+from scoring.metrics.orbay import orbay2020, orbay_chance, threshold
+from scoring.metrics.statistics import best_class_lift, interval, jackknife_interval
+from scoring.subject import Measured, Subject, explain
 from scoring.validation.controls import HANDMADE, cascade, distilled, handmade, randomised
 from scoring.validation.planted import CHANNELS, DIRECTIONS, Planted, plant, train_detectors
+from scoring.verdict import FIXED, SENSE, Cutoffs, Verdict, judge, sprite_grade
 
 Advance = Callable[[str], None]
 """Told after every piece of work what it was."""

@@ -10,7 +10,7 @@ from torch import nn
 
 from agents.checkpoint import Agent, untrained_agent
 from agents.networks import ActorCritic, Blueprint
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 
 Frames = NDArray[np.uint8]
 

@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scoring.metrics import Cutoffs
-from scoring.report.curves import COLOURS
-from scoring.report.figures import save
+from scoring.draw.charts import COLOURS, save
+from scoring.verdict import Cutoffs
 
 Details = Mapping[str, Any]
 MARKERS = "osD^"

@@ -5,11 +5,13 @@ import torch
 from torch import nn
 
 from agents.networks import NETWORKS, ActorCritic
-from scoring.attribution import Attribution
-from scoring.dissection import detection
 from scoring.evidence import NAMES
-from scoring.geometry import layer_geometry
-from scoring.metrics import Energies, orbay2020, ratio
+from scoring.explain.base import Attribution
+from scoring.explain.geometry import layer_geometry
+from scoring.metrics.arrays import ratio
+from scoring.metrics.dissection import detection
+from scoring.metrics.energies import Energies
+from scoring.metrics.orbay import orbay2020
 from scoring.validation.checks import DILATION, Check, Found, Judged, at_most
 
 REPAIRINGS = 10_000

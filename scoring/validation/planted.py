@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from agents.checkpoint import Agent
 from agents.networks import ActorCritic
-from scoring.metrics import SENSE
 from scoring.validation.controls import assemble
+from scoring.verdict import SENSE
 
 CHANNELS, DIRECTIONS = 32, 8
 """Features of a planted network: one a channel, or each spread over `CHANNELS` / `DIRECTIONS` channels of its own."""

@@ -20,7 +20,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from common import CONSOLE, track, whole
+from common.progress import CONSOLE, track
+from common.values import whole
 from rollouts.errors import InputError
 from sweeps import Job, Jobs, Outcome, State, conclude, summary, with_agents
 from workers import OnCluster, OnWorker, gpu_names, stop_file

@@ -18,7 +18,7 @@ from agents.checkpoint import (
     untrained_agent,
 )
 from agents.networks import ActorCritic
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 
 

@@ -25,11 +25,13 @@ from agents.openai import ACTIONS as PUBLISHED_ACTIONS
 from agents.openai import import_agent
 from agents.ppo import Learner, PPOConfig
 from agents.training import STATE, TrainConfig, Trainer, train
-from rollouts.coinrun import DISTINCT_ACTIONS, PROCGEN_ACTIONS, EnvOptions
+from rollouts.coinrun.table import COINRUN
+from rollouts.env import PROCGEN_ACTIONS, EnvOptions
 from rollouts.errors import InputError
 from test_training import SMALL, weights
 
 BATCH = SMALL.ppo.batch_size
+DISTINCT_ACTIONS = COINRUN.actions
 
 
 def save_teacher(path: Path, seed: int = 5, options: EnvOptions | None = None) -> Path:
@@ -60,20 +62,20 @@ def random_frames(*shape: int, seed: int = 0) -> torch.Tensor:
 def test_equal_actions_of_the_teacher_add_up_and_missing_ones_get_nothing() -> None:
     """The published agent has no-op in logits 0, 7 and 8, and lacks procgen's actions 0 and 6."""
     probabilities = torch.tensor([0.05, 0.3, 0.1, 0.2, 0.05, 0.1, 0.05, 0.07, 0.08])
-    found = probabilities @ action_map(PUBLISHED_ACTIONS, DISTINCT_ACTIONS)
+    found = probabilities @ action_map(PUBLISHED_ACTIONS, DISTINCT_ACTIONS, COINRUN)
     expected = [0, 0.1, 0.1, 0.05, 0.05 + 0.07 + 0.08, 0.2, 0, 0.3, 0.05]
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-7)
 
 
 def test_actions_without_effect_stand_for_no_op_where_the_student_has_no_logit_for_them() -> None:
-    found = torch.full((15,), 1 / 15) @ action_map(PROCGEN_ACTIONS, DISTINCT_ACTIONS)
+    found = torch.full((15,), 1 / 15) @ action_map(PROCGEN_ACTIONS, DISTINCT_ACTIONS, COINRUN)
     np.testing.assert_allclose(found.numpy(), np.array([1, 1, 1, 1, 7, 1, 1, 1, 1]) / 15, atol=1e-7)
-    assert torch.equal(action_map(PROCGEN_ACTIONS, PROCGEN_ACTIONS), torch.eye(15))
+    assert torch.equal(action_map(PROCGEN_ACTIONS, PROCGEN_ACTIONS, COINRUN), torch.eye(15))
 
 
 def test_an_action_that_the_student_lacks_is_refused() -> None:
     with pytest.raises(InputError, match="takes procgen's action 7"):
-        action_map(PUBLISHED_ACTIONS, (4, 1))
+        action_map(PUBLISHED_ACTIONS, (4, 1), COINRUN)
 
 
 def test_losses_are_those_of_scipy_zeros_included() -> None:

@@ -10,7 +10,7 @@ from torch import nn
 from agents.checkpoint import Agent, fingerprint, untrained_agent
 from agents.editing import project_out, reader, without_feature
 from agents.networks import ActorCritic, Blueprint
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 
 FRAMES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8))

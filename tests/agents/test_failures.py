@@ -11,9 +11,10 @@ import torch
 from agents.checkpoint import Agent, untrained_agent
 from agents.failures import HAZARDS, OUTCOMES, Failures, Replay, evaluate_causes, without_hazard
 from agents.play import evaluate, play
-from rollouts.coinrun import NOOP, EnvOptions, make_env
+from rollouts.coinrun.state import COIN, ENEMY, LAVA, LAVA_TOP, SAW, WALL, parse, serialize
+from rollouts.env import NOOP, EnvOptions, make_env
 from rollouts.errors import InputError
-from rollouts.state import COIN, ENEMY, LAVA, LAVA_TOP, SAW, WALL, State, parse, serialize
+from rollouts.procgen_state import State
 from scenes import empty_scene, put
 
 OPTIONS = EnvOptions().unseen()

@@ -7,7 +7,7 @@ from scipy.stats import binomtest
 
 from agents.checkpoint import untrained_agent
 from agents.play import Player, evaluate, wilson
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 
 OPTIONS = EnvOptions(num_levels=5)

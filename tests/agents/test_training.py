@@ -13,7 +13,7 @@ from agents.checkpoint import CheckpointError, load_agent
 from agents.computation import Computation
 from agents.ppo import PPOConfig, RewardNormaliser
 from agents.training import STATE, TrainConfig, Trainer, milestone_path, train
-from rollouts.coinrun import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
+from rollouts.env import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
 SMALL = TrainConfig(

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from rollouts.coinrun import EnvOptions, make_env
-from rollouts.state import CRATE, ENEMY, PLAYER, SAW, SPACE, TRAIL, State, parse
+from rollouts.coinrun.state import CRATE, ENEMY, SAW, SPACE, TRAIL, parse
+from rollouts.env import EnvOptions, make_env
+from rollouts.procgen_state import PLAYER, State
 
 HARD = EnvOptions()
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rollouts.bank import BankError, BankPlan, FrameBank, collect, collection_steps, load, save
-from rollouts.coinrun import EnvOptions, make_env, observe
+from rollouts.bank import BankError, FrameBank, load, save
+from rollouts.collecting import BankPlan, collect, collection_steps
+from rollouts.env import EnvOptions, make_env, observe
 
 PLAN = BankPlan("spread", environments=4, per_environment=3, interval=5, consecutive=True, pool_frames=64)
 OPTIONS = EnvOptions(num_levels=20)

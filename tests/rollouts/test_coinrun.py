@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from rollouts.coinrun import FIRST_UNSEEN_LEVEL, LAST_LEVEL, EnvOptions, make_env, observe, renderer_sha256
+from rollouts.env import FIRST_UNSEEN_LEVEL, LAST_LEVEL, EnvOptions, make_env, observe, renderer_sha256
 from rollouts.errors import InputError
 
 

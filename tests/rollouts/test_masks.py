@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from rollouts.coinrun import EnvOptions
-from rollouts.masks import (
+from rollouts.coinrun.masks import (
     CLASSES,
     Renderer,
     dilate,
@@ -14,7 +13,9 @@ from rollouts.masks import (
     without_classes,
     without_objects,
 )
-from rollouts.state import COIN, CRATE, ENEMY, LAVA_TOP, SAW, TRAIL, WALL, WALL_TOP, State, parse
+from rollouts.coinrun.state import COIN, CRATE, ENEMY, LAVA_TOP, SAW, TRAIL, WALL, WALL_TOP, parse
+from rollouts.env import EnvOptions
+from rollouts.procgen_state import State
 from scenes import HARD, empty_scene, moved, played, put
 
 

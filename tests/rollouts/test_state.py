@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from procgen import ProcgenGym3Env
 
-from rollouts.coinrun import EnvOptions, make_env
-from rollouts.state import PLAYER, SPACE, State, StateError, parse, serialize
+from rollouts.coinrun.state import SPACE, parse, serialize
+from rollouts.env import EnvOptions, make_env
+from rollouts.procgen_state import PLAYER, State, StateError
 from scenes import HARD, played
 
 
@@ -40,7 +41,7 @@ def test_fields_say_what_the_game_does() -> None:
     assert after.agent["x"] > before.agent["x"]
     assert after.episode["cur_time"] == 6
     assert after.world["action_vx"] == 1
-    assert after.coinrun["facing_right"] == 1
+    assert after.own["facing_right"] == 1
     assert after.episode["current_level_seed"] == env.get_info()[0]["level_seed"]
     assert (after.grid == 1).sum() == 1, "a level has one coin"
     assert (after.grid[:, 0] == 15).sum() >= 60, "the first column is the level's left wall"
@@ -109,7 +110,7 @@ def test_bytes_that_are_no_state(data: bytes) -> None:
         ("view", "visibility", 0),
         ("view", "out_of_bounds_object", 42),
         ("view", "grid_width", 32),
-        ("coinrun", "wall_theme", 6),
+        ("own", "wall_theme", 6),
         ("coinrun", "end_of_buffer", 0),
         ("entities", "alpha", 1.5),
         ("entities", "x", np.nan),
@@ -150,7 +151,8 @@ FUZZ = """
 import sys
 import numpy as np
 sys.path.insert(0, {tests!r})
-from rollouts.state import StateError, parse, serialize
+from rollouts.coinrun.state import parse, serialize
+from rollouts.procgen_state import StateError
 from rollouts.coinrun import EnvOptions, make_env
 from scenes import HARD, played
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rollouts.bank import BankPlan, FrameBank, collect
-from rollouts.coinrun import EnvOptions
+from rollouts.bank import FrameBank
+from rollouts.collecting import BankPlan, collect
+from rollouts.env import EnvOptions
 from scoring.evidence import Evidence, gather
 
 PLAN = BankPlan("spread", environments=16, per_environment=4, interval=25, consecutive=True, pool_frames=64)

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from scoring.agreement import (
+from scoring.rating.agreement import (
     complete,
     group_means,
     icc,

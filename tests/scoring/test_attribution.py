@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from agents.networks import NETWORKS, ActorCritic
 from rollouts.errors import InputError
-from scoring.attribution import Attribution, _along_path, attribute, normalise
+from scoring.explain.base import Attribution, normalise
+from scoring.explain.methods import _along_path, attribute
 
 
 def frames(count: int = 3) -> NDArray[np.uint8]:
@@ -115,7 +116,7 @@ def test_right_riemann_sum_of_a_quadratic() -> None:
 def test_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = network("compact")
     whole = attribute(agent, "2b", frames(5), steps=7)
-    monkeypatch.setattr("scoring.attribution.BATCH", 2)
+    monkeypatch.setattr("scoring.explain.methods.BATCH", 2)
     told: list[int] = []
     parts = attribute(agent, "2b", frames(5), steps=7, progress=told.append)
     np.testing.assert_allclose(whole.maps, parts.maps, atol=1e-6)

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from rollouts.bank import FrameBank
-from scoring.dissection import detection, stability
 from scoring.evidence import CONTROLLED, NAMES, Evidence
+from scoring.metrics.dissection import detection, stability
 
 
 @pytest.fixture

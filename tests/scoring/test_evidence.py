@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from rollouts.bank import SPREAD, BankError, FrameBank
+from rollouts.bank import BankError, FrameBank
+from rollouts.collecting import SPREAD
 from scoring.evidence import NAMES, Evidence, move_silhouette, spread_out
 
 

@@ -5,9 +5,11 @@ import pytest
 from scipy.optimize import linear_sum_assignment, nnls
 
 from rollouts.errors import InputError
-from scoring.attribution import Attribution
-from scoring.features import NMF, Channels, Rotated, fit_nmf, resampled, rotated
-from scoring.least_squares import NonnegativeLeastSquares
+from scoring.explain.base import Attribution
+from scoring.features.channels import Channels
+from scoring.features.least_squares import NonnegativeLeastSquares
+from scoring.features.nmf import NMF, fit_nmf, resampled
+from scoring.features.rotated import Rotated, rotated
 
 
 def attribution(activations: np.ndarray, gradients: np.ndarray) -> Attribution:

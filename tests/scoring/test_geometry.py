@@ -7,7 +7,7 @@ from torch import nn
 
 from agents.networks import NETWORKS, ActorCritic
 from rollouts.errors import InputError
-from scoring.geometry import average_over_cells, cell_of_pixel, cell_weights, layer_geometry
+from scoring.explain.geometry import average_over_cells, cell_of_pixel, cell_weights, layer_geometry
 
 LAYERS = [(network, layer) for network in NETWORKS for layer in ActorCritic(network, 2).layers]
 

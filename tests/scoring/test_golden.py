@@ -1,14 +1,15 @@
 """The numbers that version 1 of the score gives; a change of them is a new version (`docs/score.md`)."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agents.checkpoint import load_agent
 from rollouts.bank import FrameBank
 from scoring.evidence import Evidence
-from scoring.pipeline import VERSION, ScoreConfig, score
+from scoring.metrics.statistics import Number
+from scoring.pipeline import VERSION, score
+from scoring.settings import ScoreConfig
 
 AGENT = Path(__file__).parents[2] / "zoo/compact-hard-all.safetensors"
 GRADED = (0.129743, 0.137940, 0.131897, 0.139452, 0.131851, 0.151495)
@@ -33,22 +34,23 @@ def test_version_1(
     orbay: tuple[float, float],
 ) -> None:
     assert VERSION == 1
-    found = score(load_agent(AGENT), bank, evidence, ScoreConfig(features=features)).summary
-    headline, diagnostics = found["headline"], found["diagnostics"]
+    record = score(load_agent(AGENT), bank, evidence, ScoreConfig(features=features)).record
+    headline, diagnostics = record.headline, record.diagnostics
 
-    def numbers(each: dict[str, Any]) -> list[float]:
-        return [each["value"], *each["interval"]]
+    def numbers(number: Number) -> list[float | None]:
+        return [number.value, number.low, number.high]
 
     # Processors round differently; the factorisation follows that a little, the fraction not at all.
-    assert numbers(headline["interpretable_fraction"]) == pytest.approx(fraction, abs=1e-9)
-    assert numbers(headline["graded_score"]) == pytest.approx(graded, rel=5e-3)
-    assert diagnostics["lift"]["value"] == pytest.approx(lift, rel=2e-2)
-    assert diagnostics["localisation"]["value"] == pytest.approx(localisation, rel=2e-2)
-    through_boxes = diagnostics["orbay2020"]["rf_box"]
-    assert (through_boxes["value"], through_boxes["chance"]) == pytest.approx(orbay, rel=2e-3)
+    assert numbers(headline.interpretable_fraction) == pytest.approx(fraction, abs=1e-9)
+    assert numbers(headline.graded_score) == pytest.approx(graded, rel=5e-3)
+    assert diagnostics.lift.value == pytest.approx(lift, rel=2e-2)
+    assert diagnostics.localisation.value == pytest.approx(localisation, rel=2e-2)
+    through_boxes = diagnostics.orbay2020.rf_box
+    assert (through_boxes.value, through_boxes.chance) == pytest.approx(orbay, rel=2e-3)
     if features == "nmf":
-        assert diagnostics["factorisation"]["graded_score"] == pytest.approx(GRADED, rel=5e-3)
-        assert headline["classes"] == {}
+        assert diagnostics.factorisation is not None
+        assert diagnostics.factorisation.graded_score == pytest.approx(GRADED, rel=5e-3)
+        assert headline.classes == {}
     else:
-        assert diagnostics["factorisation"] is None
-        assert headline["classes"] == {"surface": 1}
+        assert diagnostics.factorisation is None
+        assert headline.classes == {"surface": 1}

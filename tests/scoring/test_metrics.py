@@ -6,17 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollouts.errors import InputError
-from scoring.metrics import (
-    Cutoffs,
-    Energies,
-    causal_effect,
-    distinct_classes,
-    eligible,
-    graded,
-    interpretable,
-    orbay2020,
-    threshold,
-)
+from scoring.metrics.energies import Energies, causal_effect, eligible
+from scoring.metrics.orbay import orbay2020, threshold
+from scoring.verdict import Cutoffs, distinct_classes, graded, interpretable
 
 ENVIRONMENTS, SAMPLES, FEATURES, CLASSES, SIDE = 5, 3, 2, 3, 4
 FRAMES = ENVIRONMENTS * SAMPLES

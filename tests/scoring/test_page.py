@@ -12,16 +12,17 @@ import torch
 
 from agents.checkpoint import Agent, untrained_agent
 from agents.play import Player
-from rollouts.bank import BankPlan, FrameBank, collect
-from rollouts.coinrun import EnvOptions
+from rollouts.bank import FrameBank
+from rollouts.coinrun.masks import CLASSES, Renderer, without
+from rollouts.coinrun.state import ENEMY, TRAIL, parse
+from rollouts.collecting import BankPlan, collect
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
-from rollouts.masks import CLASSES, Renderer, without
-from rollouts.state import ENEMY, TRAIL, parse
 from scenes import empty_scene, put
-from scoring.attribution import attribute
 from scoring.evidence import NAMES, Evidence
-from scoring.features import Channels
-from scoring.metrics import Energies
+from scoring.explain.methods import attribute
+from scoring.features.channels import Channels
+from scoring.metrics.energies import Energies
 from scoring.pipeline import ScoreConfig, score_subject
 from scoring.report.cards import GRID, MOST, REUSE, cards, example_grid, lift_limits, shown_features
 from scoring.report.clips import SURFACE_BIT, examples, items, trajectory

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 import report
 from agents.checkpoint import Agent, untrained_agent
 from rollouts.bank import FrameBank
-from rollouts.coinrun import EnvOptions
-from scoring.attribution import attribute
+from rollouts.env import EnvOptions
 from scoring.evidence import Evidence
-from scoring.geometry import cell_of_pixel
+from scoring.explain.geometry import cell_of_pixel
+from scoring.explain.methods import attribute
 from scoring.pipeline import Score, ScoreConfig, score_subject
 from scoring.report.cards import shown_features
 from scoring.report.clips import Clip, trajectory

@@ -9,18 +9,19 @@ import torch
 from torch import nn
 
 from agents.checkpoint import Agent, untrained_agent
-from rollouts.bank import BankError, BankPlan, FrameBank, collect
-from rollouts.coinrun import EnvOptions
+from rollouts.bank import BankError, FrameBank
+from rollouts.coinrun.masks import dilate
+from rollouts.collecting import BankPlan, collect
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
-from rollouts.masks import dilate
 from scoring import subject
-from scoring.attribution import attribute
 from scoring.evidence import NAMES, Evidence, gather
-from scoring.features import Channels
-from scoring.geometry import average_over_cells
-from scoring.metrics import orbay2020, threshold
+from scoring.explain.geometry import average_over_cells
+from scoring.explain.methods import attribute
+from scoring.features.channels import Channels
+from scoring.features.projection import covered
+from scoring.metrics.orbay import orbay2020, threshold
 from scoring.pipeline import DILATIONS, ScoreConfig, attributed_frames, score, score_subject
-from scoring.projection import covered
 from scoring.report.table import comparison, features_table, frame, label, why_no_headline
 
 FAST = ScoreConfig(features="channels", steps=4, bootstrap=200, permutations=99, refits=1, components=4)

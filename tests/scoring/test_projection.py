@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from agents.networks import ActorCritic
-from scoring.geometry import layer_geometry
-from scoring.projection import box_kernel, covered, effective_receptive_field, push_forward
+from scoring.explain.geometry import layer_geometry
+from scoring.features.projection import box_kernel, covered, effective_receptive_field, push_forward
 
 
 def test_covered_equals_a_slow_loop() -> None:

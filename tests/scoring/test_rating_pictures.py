@@ -9,9 +9,9 @@ from PIL import Image
 
 from agents.checkpoint import untrained_agent
 from rollouts.bank import FrameBank
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from scoring.evidence import Evidence
-from scoring.geometry import LayerGeometry
+from scoring.explain.geometry import LayerGeometry
 from scoring.pipeline import ScoreConfig, check, score
 from scoring.rating.pictures import (
     BLOCKS,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from rollouts.errors import InputError
-from scoring.metrics import Energies
-from scoring.statistics import (
+from scoring.metrics.energies import Energies
+from scoring.metrics.statistics import (
     benjamini_hochberg,
     best_class_lift,
     bootstrap_multiplicities,

@@ -20,8 +20,8 @@ from agents.checkpoint import save_agent, untrained_agent
 from agents.computation import Computation, choose
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
-from common import build, differences
-from rollouts.coinrun import EnvOptions
+from common.values import build, differences
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.pipeline import ScoreConfig
 

@@ -13,7 +13,7 @@ import yaml
 
 import edit
 from agents.checkpoint import save_agent, untrained_agent
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.pipeline import ScoreConfig
 

@@ -11,7 +11,7 @@ from agents.checkpoint import load_agent, load_tensors
 from agents.computation import Computation
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig, Trainer
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from test_commands import ROOT, refused, run
 
 TINY = (

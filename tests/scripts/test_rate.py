@@ -19,7 +19,7 @@ import yaml
 import rate
 from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrained_agent
 from rating_study import FINGERPRINTS, GONE, NAMES, SCRIPT, Server, serving, synthetic
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.rating import export, study
 from scoring.rating.answers import Answer, Answers, Superseded

@@ -8,7 +8,7 @@ import yaml
 
 import report
 from agents.checkpoint import save_agent, untrained_agent
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.report.page import FORMAT, SCRIPTS
 from test_commands import ROOT, refused, run

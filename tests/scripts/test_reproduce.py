@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from agents.checkpoint import Agent, save_agent, untrained_agent
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.pipeline import VERSION
 from test_commands import refused, run

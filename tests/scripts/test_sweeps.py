@@ -15,10 +15,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import common
 from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
+from agents.naming import agent_files, named_agents
 from agents.training import STATE
-from common import InUse, Stopped, agent_files, cores, locked, named_agents, stoppable
-from rollouts.coinrun import EnvOptions
+from common.stopping import Stopped, stoppable
+from common.values import cores
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from rollouts.locks import InUse, locked
 from sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents
 from test_commands import ROOT, refused, run
 from workers import gpu_names

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from agents.checkpoint import Agent, untrained_agent
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from scoring.study.milestones import POINTS, at_equal_completion, completes
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from agents.checkpoint import load_agent, untrained_agent
 from rollouts.bank import FrameBank
-from rollouts.coinrun import EnvOptions
-from scoring.attribution import attribute
+from rollouts.env import EnvOptions
 from scoring.evidence import NAMES, Evidence
+from scoring.explain.methods import attribute
 from scoring.validation import checks
 from scoring.validation.checks import Found, at_least, at_most
 from scoring.validation.figures import FIGURES

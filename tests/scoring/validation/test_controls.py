@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from agents.checkpoint import untrained_agent
-from rollouts.coinrun import EnvOptions
+from rollouts.env import EnvOptions
 from scoring.validation.controls import HANDMADE, cascade, distilled, handmade, randomised
 
 

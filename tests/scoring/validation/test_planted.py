@@ -6,8 +6,8 @@ import torch
 
 from agents.networks import ActorCritic
 from scoring.evidence import SCORED
-from scoring.metrics import SENSE
 from scoring.validation.planted import CHANNELS, DIRECTIONS, plant, run, stack, train_detectors
+from scoring.verdict import SENSE
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
 

@@ -1,9 +1,9 @@
-"""Building CoinRun environments: level ranges, options, actions."""
+"""Building procgen environments: level ranges, options, actions."""
 
 import contextlib
 import hashlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rollouts.errors import InputError
+from rollouts.game import Game
+from rollouts.games import game_named
 
 with contextlib.redirect_stderr(io.StringIO()):  # gym greets every importer with a notice
     import procgen
@@ -21,18 +23,15 @@ FIRST_UNSEEN_LEVEL = 2**30
 LAST_LEVEL = 2**31 - 1
 
 PROCGEN_ACTIONS = tuple(range(15))
-"""Every action of procgen; 9 to 14 do nothing in CoinRun."""
-DISTINCT_ACTIONS = PROCGEN_ACTIONS[:9]
-"""The moves, standing still among them: every action that CoinRun tells from the others."""
-NOOP = 4
+"""Every action of procgen; a game's table says which of them differ."""
 
 
 @dataclass(frozen=True)
 class EnvOptions:
-    """What a CoinRun environment is: its difficulty, its picture and its levels.
+    """What an environment is: its game, its difficulty, its picture and its levels.
 
     `num_levels` levels from `start_level` on; 0 levels means all that may be trained on,
-    `[0, FIRST_UNSEEN_LEVEL)`. `hard` draws textures at random and has walking enemies, `easy` does neither.
+    `[0, FIRST_UNSEEN_LEVEL)`. CoinRun's `hard` draws textures at random and has walking enemies, `easy` does neither.
     `paint_velocity` paints the agent's velocity as two grey squares into the top left corner.
     Raises `InputError` for a range that is empty, negative or reaches past the last level.
     """
@@ -41,10 +40,15 @@ class EnvOptions:
     paint_velocity: bool = True
     num_levels: int = 0
     start_level: int = 0
+    game: str = "coinrun"
 
     def __post_init__(self) -> None:
-        if self.distribution_mode not in ("hard", "easy"):
-            raise InputError(f"distribution_mode is '{self.distribution_mode}'; CoinRun has 'hard' and 'easy'.")
+        modes = self.rules.modes
+        if self.distribution_mode not in modes:
+            raise InputError(
+                f"distribution_mode is '{self.distribution_mode}'; {self.rules.title} has "
+                f"{' and '.join(repr(mode) for mode in modes)}."
+            )
         if self.num_levels < 0:
             raise InputError(f"num_levels is {self.num_levels}; it must be positive, or 0 for all levels.")
         if self.start_level < 0:
@@ -56,6 +60,11 @@ class EnvOptions:
                 f"Levels {self.start_level} to {self.start_level + self.num_levels - 1} reach past the last one, "
                 f"{LAST_LEVEL - 1}."
             )
+
+    @property
+    def rules(self) -> Game:
+        """The game's table."""
+        return game_named(self.game)
 
     @property
     def levels(self) -> tuple[int, int]:
@@ -75,11 +84,11 @@ class EnvOptions:
                 f"{FIRST_UNSEEN_LEVEL} and up."
             )
         count = LAST_LEVEL - FIRST_UNSEEN_LEVEL
-        return EnvOptions(self.distribution_mode, self.paint_velocity, count, FIRST_UNSEEN_LEVEL)
+        return replace(self, num_levels=count, start_level=FIRST_UNSEEN_LEVEL)
 
     def same_picture(self, other: "EnvOptions") -> bool:
         """Whether both draw the same kind of frame, whatever their levels."""
-        return (self.distribution_mode, self.paint_velocity) == (other.distribution_mode, other.paint_velocity)
+        return replace(self, num_levels=0, start_level=0) == replace(other, num_levels=0, start_level=0)
 
 
 def make_env(num: int, options: EnvOptions, seed: int, threads: int = 1) -> ProcgenGym3Env:
@@ -91,7 +100,7 @@ def make_env(num: int, options: EnvOptions, seed: int, threads: int = 1) -> Proc
     start, end = options.levels
     return ProcgenGym3Env(
         num=num,
-        env_name="coinrun",
+        env_name=options.game,
         distribution_mode=options.distribution_mode,
         paint_vel_info=options.paint_velocity,
         start_level=start,

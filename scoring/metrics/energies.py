@@ -2,33 +2,14 @@
 
 Indices: frame i of environment e, sampled at time t; feature k; class c; grid cell p. alpha_ik(p) is signed
 attribution, w = |alpha|, M_ik = sum_p w_ik(p), and y_ic(p) in [0, 1] is the part of cell p that class c covers. Maps
-have the shape (frames, features, height, width). A ratio over 0 is nan: no number, which is not the same as 0.
-"""
+have the shape (frames, features, height, width). A ratio over 0 is nan: no number, which is not the same as 0."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rollouts.errors import InputError
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
-IntArray = NDArray[np.int64]
-Maps = NDArray[np.floating[Any]]
-Labels = NDArray[np.integer[Any]]
-Weights = NDArray[np.float64] | NDArray[np.int64]
-
-SENSE: Mapping[str, int] = {"coin": 1, "saw": -1, "enemy": -1, "lava": -1, "crate": 0, "surface": 0}
-"""The classes of the headline with the sign the game gives them; 0: either sign, but the same one throughout."""
-
-FIXED = "surface"
-"""The class that cannot be taken out of a frame, so that the causal test does not apply to it."""
-
-BELOW_ALL = 10.0
-"""Taken from the kappa of `FIXED`, so that it ranks behind every other class; kappa is at most 1."""
+from scoring.metrics.arrays import BoolArray, FloatArray, IntArray, Labels, Maps, Weights, ratio
 
 DRAWS = 256
 """Draws of environments taken at once: a limit to memory."""
@@ -41,67 +22,6 @@ BLOCK = 8
 
 OFFSET = 1e-6
 """Added to both energies of a log-ratio, so that it stays finite where an energy is 0."""
-
-
-@dataclass(frozen=True)
-class Cutoffs:
-    """What a feature must reach to count as interpretable; below `dead`, its share of all attribution, it is dead.
-
-    `fixed` takes the place of `kappa` for the class `FIXED`, which the causal test does not protect. Settled on planted
-    networks of seeds 100 to 102 (`docs/validation.md`).
-    """
-
-    kappa: float = 0.125
-    fixed: float = 0.2
-    causal: float = 0.5
-    sign: float = 0.5
-    dead: float = 0.001
-
-
-def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Element-wise quotient of two arrays that broadcast; nan where the denominator is 0."""
-    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
-    return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=denominator != 0)
-
-
-def threshold(w: Maps, tau: float = 0.1) -> BoolArray:
-    """Cells (..., height, width) where w exceeds `tau` times the maximum of its map; none in a map of zeros."""
-    return np.greater(w, tau * w.max(axis=(-2, -1), keepdims=True))
-
-
-def orbay2020(covered: Iterable[BoolArray], objects: BoolArray) -> float:
-    """Orbay (2020): mean over frames and features of |B and objects| / |B|, empty B skipped; nan if all are empty.
-
-    `covered` holds B, the pixels (frames, 64, 64) under the receptive fields of the cells past the threshold, once per
-    feature; an array (features, frames, 64, 64) will do. `objects` (frames, 64, 64).
-    """
-    return _mean_precision(covered, objects.astype(np.float64))
-
-
-def orbay_chance(covered: Iterable[BoolArray], objects: BoolArray, environment: Labels) -> float:
-    """Expectation of `orbay2020` when each frame's objects are those of a random frame of another environment.
-
-    Of any other frame, where there is one environment only; nan where there is one frame only. `environment` (frames,).
-    """
-    if len(environment) == 1:
-        return float("nan")
-    labels = environment if len(np.unique(environment)) > 1 else np.arange(len(environment))
-    total, elsewhere = objects.sum(axis=0, dtype=np.float64), np.empty(objects.shape)
-    for label in np.unique(labels):
-        own = labels == label
-        elsewhere[own] = (total - objects[own].sum(axis=0)) / np.count_nonzero(~own)
-    return _mean_precision(covered, elsewhere)
-
-
-def _mean_precision(covered: Iterable[BoolArray], shown: FloatArray) -> float:
-    """Mean over frames and features of the mean of `shown` (frames, 64, 64) over B, empty B skipped."""
-    shares = []
-    for boxes in covered:
-        area = np.count_nonzero(boxes, axis=(1, 2))
-        hit = np.einsum("nij,nij->n", boxes, shown)
-        shares.append(hit[area > 0] / area[area > 0])
-    pooled = np.concatenate(shares)
-    return float(pooled.mean()) if pooled.size else float("nan")
 
 
 @dataclass(frozen=True)
@@ -247,67 +167,8 @@ def eligible(pixels: Labels, episode: Labels, min_pixels: int = 4, min_episodes:
 
     `pixels` (N, C) counts the visible, undilated pixels of each class; `episode` (N,).
     """
-    shown = pixels >= min_pixels
-    return np.array([np.unique(episode[frames]).size >= min_episodes for frames in shown.T])
-
-
-def interpretable(
-    kappa: FloatArray,
-    kappa_lower: FloatArray,
-    sign: FloatArray,
-    causal: FloatArray,
-    eligible: BoolArray,
-    alive: BoolArray,
-    classes: Sequence[str],
-    cutoffs: Cutoffs,
-) -> tuple[BoolArray, IntArray]:
-    """Whether each feature sits on a class, because of the class, with the sense the game gives it; and on which one.
-
-    `kappa`, its lower confidence limit, `sign` and `causal` (..., K, C); `eligible` and the names `classes` (C,);
-    `alive` (K,). Returns found (..., K) and the index of its class (..., K), -1 if none passes. If several pass it is
-    that of the highest kappa among those that passed the causal test, and `FIXED`, which has none, only if no other
-    does: saws and enemies stand on surfaces. Classes outside `SENSE` are no part of the headline.
-    """
-    senses = np.array([SENSE.get(name, 0) for name in classes])
-    right_sign = np.where(senses == 0, np.abs(sign), senses * sign) >= cutoffs.sign
-    caused = (causal >= cutoffs.causal) | _fixed(classes)
-    least = np.where(_fixed(classes), cutoffs.fixed, cutoffs.kappa)
-    passed = (kappa >= least) & (kappa_lower > 0) & right_sign & caused
-    passed = passed & eligible & _headline(classes) & alive[:, None]
-    found = passed.any(axis=-1)
-    best = np.where(passed, np.where(_fixed(classes), kappa - BELOW_ALL, kappa), -np.inf).argmax(axis=-1)
-    return found, np.where(found, best, -1)
-
-
-def distinct_classes(which: IntArray) -> IntArray:
-    """Number (...) of different classes among the features' classes `which` (..., K), -1 being none."""
-    return np.asarray((which[..., None] == np.arange(which.max(initial=-1) + 1)).any(axis=-2).sum(axis=-1))
-
-
-def graded(
-    kappa: FloatArray,
-    sign: FloatArray,
-    causal: FloatArray,
-    eligible: BoolArray,
-    alive: BoolArray,
-    classes: Sequence[str],
-) -> FloatArray:
-    """max_c sqrt(kappa T |sign|) of each feature (..., K), negative factors and missing ones as 0, T at most 1.
-
-    Arguments as for `interpretable`. The score of an agent is the mean over all features, the dead ones being 0.
-    """
-    effect = np.where(_fixed(classes), 1.0, np.clip(causal, 0, 1))
-    product = np.nan_to_num(np.maximum(kappa, 0) * effect * np.abs(sign))
-    allowed = eligible & _headline(classes) & alive[:, None]
-    return np.asarray(np.sqrt(np.where(allowed, product, 0)).max(axis=-1, initial=0))
-
-
-def _headline(classes: Sequence[str]) -> BoolArray:
-    return np.array([name in SENSE for name in classes])
-
-
-def _fixed(classes: Sequence[str]) -> BoolArray:
-    return np.array([name == FIXED for name in classes])
+    seen = pixels >= min_pixels
+    return np.array([np.unique(episode[frames]).size >= min_episodes for frames in seen.T])
 
 
 def _by_environment(environment: Labels, time: Labels) -> tuple[IntArray, int]:

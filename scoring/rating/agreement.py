@@ -1,7 +1,6 @@
 """How far raters agree, what they think of each agent, and whether the score thinks the same.
 
-Ratings are a table (n, k): n targets (features, or agents) rated by k raters, nan where an answer is missing.
-"""
+Ratings are a table (n, k): n targets (features, or agents) rated by k raters, nan where an answer is missing."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -10,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f, permutation_test, spearmanr
 
-from scoring.metrics import FloatArray, IntArray, ratio
-from scoring.statistics import interval
+from scoring.metrics.arrays import FloatArray, IntArray, ratio
+from scoring.metrics.statistics import interval
 
 Interval = tuple[float, float]
 

@@ -1,16 +1,51 @@
 """Uncertainty of the scores: bootstrap over environments, held-out choice of a class, permutation tests, error rates.
 
 Frames of one environment depend on one another, so environments are what is resampled, split and permuted. K features,
-C classes and E environments, as in `scoring.metrics`.
-"""
+C classes and E environments, as in `scoring.metrics.energies`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
 from rollouts.errors import InputError
-from scoring.metrics import DRAWS, BoolArray, Energies, FloatArray, IntArray, ratio
+from scoring.metrics.arrays import BoolArray, FloatArray, IntArray, ratio
+from scoring.metrics.energies import DRAWS, Energies
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with its 95 % interval; each is None where there is none."""
+
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def low(self) -> float | None:
+        return None if self.interval is None else self.interval[0]
+
+    @property
+    def high(self) -> float | None:
+        return None if self.interval is None else self.interval[1]
+
+
+NO_NUMBER = Number()
+
+
+def number(value: float, draws: FloatArray) -> Number:
+    """A number with its 95 % interval from bootstrap draws."""
+    low, high = interval(draws)
+    return Number(float(value), (float(low), float(high)))
+
+
+def mean_number(numbers: Sequence[Number], draws: Sequence[FloatArray | None]) -> Number:
+    """The mean of numbers that were taken on the same bootstrap draws, with its interval; no number if one is none."""
+    present = [own for own in draws if own is not None]
+    values = [own.value for own in numbers if own.value is not None]
+    if len(present) < len(draws) or len(values) < len(numbers):
+        return NO_NUMBER
+    return number(float(np.mean(values)), np.mean(present, axis=0))
 
 
 def bootstrap_multiplicities(environments: int, draws: int, seed: int) -> IntArray:

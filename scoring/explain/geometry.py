@@ -1,8 +1,7 @@
 """Where the cells of a layer lie in the frame, derived from the network itself.
 
 Pixel u is the square [u - 1/2, u + 1/2]. Kernels, strides and paddings compose as in Araujo, Norris and
-Sim (Distill 2019).
-"""
+Sim (Distill 2019)."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,17 +1,15 @@
-"""Features: linear maps of a layer's channels, fixed on one set of frames and applied to any other."""
+"""Directions of a non-negative matrix factorisation of attributions (Hilton et al. 2020, appendix B)."""
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import ortho_group
 from sklearn.decomposition import non_negative_factorization
 
 from rollouts.errors import InputError
-from scoring.attribution import Attribution, Maps
-from scoring.least_squares import NonnegativeLeastSquares
+from scoring.explain.base import Attribution, Maps
+from scoring.features.least_squares import NonnegativeLeastSquares
 from scoring.threads import divide
 
 MAX_ROWS = 125_000
@@ -19,58 +17,6 @@ MAX_ROWS = 125_000
 MAX_ITERATIONS = 500
 ROWS = 32_768
 """Cells that features are made of at once: few enough for the cache."""
-
-
-class FeatureSet(Protocol):
-    """A basis of K features for attributions to C channels; `directions` is (K, C)."""
-
-    @property
-    def directions(self) -> Maps: ...
-
-    def transform(self, attribution: Attribution) -> Maps:
-        """Signed maps (N, K, H, W) of an attribution to channels, in the units of the attribution."""
-        ...
-
-
-@dataclass(frozen=True)
-class Channels:
-    """Each channel is a feature."""
-
-    count: int
-
-    @property
-    def directions(self) -> Maps:
-        return np.eye(self.count, dtype=np.float32)
-
-    def transform(self, attribution: Attribution) -> Maps:
-        return attribution.maps
-
-
-@dataclass(frozen=True)
-class Rotated:
-    """The control: features along the rows of orthogonal matrices U (C, C), one below the other.
-
-    Attribution along them is (U h) * (U grad), which sums to what h * grad sums to; U = 1 gives the channels.
-    """
-
-    directions: Maps
-
-    def transform(self, attribution: Attribution) -> Maps:
-        gradients = _along(attribution.gradients, self.directions)
-        if attribution.method == "gradient":
-            return gradients
-        return _along(attribution.activations, self.directions) * gradients
-
-
-def rotated(channels: int, draws: int, seed: int) -> Rotated:
-    """Features along the axes of `draws` Haar-random rotations."""
-    generator = np.random.default_rng(seed)
-    draw = [ortho_group.rvs(channels, random_state=generator) for _ in range(draws)]
-    return Rotated(np.concatenate(draw).astype(np.float32))
-
-
-def _along(maps: Maps, directions: Maps) -> Maps:
-    return np.einsum("kc,nchw->nkhw", directions, maps, optimize=True)
 
 
 @dataclass(frozen=True)
@@ -110,10 +56,6 @@ class NMF:
         if alive.any():
             result[alive] = self._least_squares(rows[alive] / total[alive]) * total[alive]
         return result
-
-    def residual(self, attribution: Attribution) -> Maps:
-        """What the features leave over (N, H, W), so that features and residual sum to the channels' sum."""
-        return np.asarray(attribution.maps.sum(axis=1) - self.transform(attribution).sum(axis=1))
 
 
 def fit_nmf(maps: Maps, components: int, seed: int, max_rows: int = MAX_ROWS) -> NMF:

@@ -1,0 +1,117 @@
+"""Banks that agents play: which, under which name they are found again, and playing them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+
+from agents.checkpoint import Agent
+from agents.play import Player
+from rollouts.bank import BankError, FrameBank, load, save
+from rollouts.collecting import PLANS, BankPlan, collect, collection_steps
+from rollouts.errors import InputError
+from rollouts.locks import locked
+from rollouts.progress import Track, untracked
+
+FOLDER, FILE = Path("runs/collect"), "bank.zip"
+LONGEST = 120
+"""Characters of the players' names in a folder's name, which with a score's settings must stay below 255."""
+
+Named = tuple[str, Agent]
+
+
+@dataclass(frozen=True)
+class BankSettings:
+    """A bank's file, or a kind of bank that agents play: how many frames, on which levels, from which seed.
+
+    Raises `BankError` for a kind that is not there, or a number of frames that it cannot have.
+    """
+
+    bank: str = "spread"
+    frames: int = 512
+    pool_frames: int = 512
+    levels: str = "unseen"
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.levels not in ("unseen", "training"):
+            raise InputError(f"levels is '{self.levels}'; it can be 'unseen' or 'training'.")
+        if self.played and (self.frames < 1 or self.frames % PLANS[self.bank].environments):
+            raise BankError(
+                f"frames is {self.frames}; a {self.bank} bank has a multiple of {PLANS[self.bank].environments}."
+            )
+
+    @property
+    def played(self) -> bool:
+        """Whether agents play it now, or it is a file."""
+        return self.bank in PLANS
+
+    @property
+    def plan(self) -> BankPlan:
+        """Raises `BankError` where the bank is a file, or neither a file nor a kind of bank."""
+        if not self.played:
+            raise BankError(f"There is no bank '{self.bank}'; there are {', '.join(PLANS)}.")
+        plan = PLANS[self.bank]
+        return replace(plan, per_environment=self.frames // plan.environments, pool_frames=self.pool_frames)
+
+    @property
+    def name(self) -> str:
+        """The bank in a run's name: what a file is called; else the kind, and what is not the default."""
+        if not self.played:
+            path = Path(self.bank)
+            return path.parent.name if path.name == FILE else path.stem
+        name = f"{self.bank}-s{self.seed}"
+        if self.plan.frames != PLANS[self.bank].frames:
+            name += f"-frames{self.plan.frames}"
+        if self.pool_frames != BankPlan.pool_frames:
+            name += f"-pool{self.pool_frames}"
+        return name + ("" if self.levels == "unseen" else f"-{self.levels}")
+
+
+def folder_name(settings: BankSettings, players: Sequence[str]) -> str:
+    """The players and the bank; many players as their number and a digest."""
+    names = "+".join(players)
+    if len(names) > LONGEST:
+        names = f"{len(players)}-agents-{sha256(names.encode()).hexdigest()[:8]}"
+    return f"{names}-{settings.name}"
+
+
+def play(settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:
+    """Let the players collect a bank in equal parts; raises `InputError` unless all see the same kind of frame."""
+    first_name, first = players[0]
+    for name, agent in players:
+        if not agent.options.same_picture(first.options):
+            raise InputError(
+                f"{name} and {first_name} were trained on different kinds of frames; they cannot share a bank."
+            )
+    options = first.options.unseen() if settings.levels == "unseen" else first.options
+    policies = [(name, Player(agent, settings.seed + index)) for index, (name, agent) in enumerate(players)]
+    with track("Playing", collection_steps(settings.plan)) as update:
+        return collect(policies, options, settings.plan, settings.seed, settings.threads, update)
+
+
+def load_or_play(path: Path, settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:
+    """The bank at `path`, played and saved there first if it is missing."""
+    if path.exists():
+        return load(path, settings.plan.frames)
+    bank = play(settings, players, track)
+    save(path, bank)
+    return bank
+
+
+def obtain(
+    settings: BankSettings,
+    players: Sequence[Named],
+    track: Track = untracked,
+    waiting: Callable[[str], None] = lambda sentence: None,
+) -> FrameBank:
+    """The bank's file, or the bank that the players play now and later runs find again under `FOLDER`.
+
+    `waiting` is told when another process plays the same bank. Raises `BankError` for a file that is no bank, or has
+    fewer frames.
+    """
+    if not settings.played:
+        return load(settings.bank, settings.frames)
+    with locked(FOLDER / folder_name(settings, [name for name, _ in players]), waiting) as folder:
+        return load_or_play(folder / FILE, settings, players, track)

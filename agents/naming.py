@@ -1,0 +1,45 @@
+"""Agents by what a command line says of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
+from rollouts.env import EnvOptions
+from rollouts.errors import InputError
+
+
+def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
+    """Agents with names that no other weights share.
+
+    A checkpoint's path, a folder of them, a list of both, or `untrained:NETWORK[:SEED]`, a fresh network that sees the
+    same kind of frames as the first checkpoint of the list (hard and painted velocity where there is none).
+    """
+    specs = [name for text in ([spec] if isinstance(spec, str) else spec) for name in agent_files(text)]
+    if not specs:
+        raise InputError("agent is an empty list.")
+    loaded = {text: load_agent(text) for text in specs if not text.startswith("untrained:")}
+    options = next((agent.options for agent in loaded.values()), EnvOptions())
+    agents = []
+    for text in specs:
+        if text in loaded:
+            path = Path(text)
+            name = path.parent.name if path.name == "agent.safetensors" else path.stem
+            agents.append((f"{name}-{fingerprint(loaded[text])[:8]}", loaded[text]))
+        else:
+            _, network, *seed = text.split(":")
+            number = seed[0] if seed else "0"
+            if not number.isdecimal():
+                raise InputError(f"{text} names the seed '{number}'; it must be a whole number.")
+            agents.append((f"untrained-{network}-s{number}", untrained_agent(network, options, int(number))))
+    return agents
+
+
+def agent_files(spec: str) -> list[str]:
+    """The agents of a folder by name, or `spec` itself where it is no folder; raises `InputError` for an empty one."""
+    folder = Path(spec)
+    if not folder.is_dir():
+        return [spec]
+    files = sorted(str(path) for path in folder.glob("*.safetensors"))
+    if not files:
+        raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it.")
+    return files

@@ -1,0 +1,68 @@
+"""CoinRun as data: what there is in it, what that means to the agent, and how it looks."""
+
+from rollouts.coinrun.concepts import surface
+from rollouts.game import Game, Kind
+
+COINRUN = Game(
+    name="coinrun",
+    title="CoinRun",
+    modes=("hard", "easy"),
+    actions=tuple(range(9)),
+    moves={
+        "left": (1,),
+        "left-up": (2,),
+        "left-down": (0,),
+        "up": (5,),
+        "nothing": (4, 9, 10, 11, 12, 13, 14),
+        "down": (3,),
+        "right": (7,),
+        "right-up": (8,),
+        "right-down": (6,),
+    },
+    completed_return=10,
+    completed_words="reaches the coin",
+    hazards=("saw", "enemy", "lava", "time"),
+    drawn=("coin", "saw", "enemy", "trail", "crate", "lava", "wall", "agent", "velocity"),
+    kinds=(
+        Kind("coin", "#ffe14d", "coin", "c", sense=1),
+        Kind("saw", "#ff6b5e", "saw", "s", sense=-1),
+        Kind("enemy", "#ff9ff3", "enemy", "e", sense=-1, made_of=("enemy", "trail")),
+        Kind("crate", "#ffb86b", "crate", "r"),
+        Kind("lava", "#ff8c1a", "lava", "l", sense=-1, together=True, dash=(6, 3)),
+        Kind(
+            "surface",
+            "#ffffff",
+            "edge of the ground",
+            "g",
+            removable=False,
+            controlled=False,
+            made_of=("wall",),
+            part=surface,
+            dash=(2, 3),
+        ),
+        Kind(
+            "wall",
+            "#9fd3e6",
+            "inside of walls",
+            "w",
+            headline=False,
+            removable=False,
+            controlled=False,
+            together=True,
+            dash=(2, 4),
+        ),
+        Kind("agent", "#7dffb0", "the player", "p", headline=False, controlled=False),
+        Kind(
+            "velocity",
+            "#d0d0d0",
+            "velocity squares",
+            "v",
+            headline=False,
+            removable=False,
+            controlled=False,
+            together=True,
+            display=True,
+            dash=(2, 4),
+        ),
+    ),
+)

@@ -1,0 +1,48 @@
+"""Frames, their masks, and the same frames without objects."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from rollouts.bank import FrameBank
+from rollouts.renderers import RENDERERS
+from scoring.draw.charts import save
+
+
+def masks_figure(path: Path, bank: FrameBank, columns: int = 8) -> None:
+    """Frames of a bank, the masks of everything in them, and the frames with all of it taken out.
+
+    The frames are those that show the most kinds of objects, each of another environment.
+    """
+    bank.check_renderer()
+    game = bank.options.rules
+    renderer = RENDERERS[game.name]()
+    spread = np.unique(np.linspace(0, len(bank) - 1, 96).astype(int))
+    drawn = {int(i): renderer.masks(renderer.parse(bank.states[i])).drawn for i in spread}
+    order = sorted(drawn, key=lambda i: (-int(drawn[i].any(axis=(1, 2)).sum()), i))
+    first = {int(bank.environment[i]): i for i in reversed(order)}
+    chosen = [i for i in order if first[int(bank.environment[i])] == i][:columns]
+    figure = Figure(figsize=(1.5 * columns + 1.1, 5.3), dpi=110)
+    axes = figure.subplots(3, columns, squeeze=False)
+    for column, i in enumerate(chosen):
+        state = renderer.parse(bank.states[i])
+        painted = np.zeros((64, 64, 3))
+        for kind, mask in zip(game.kinds, game.kind_masks(drawn[i]), strict=True):
+            if kind.part is None:
+                painted[mask] = to_rgb(kind.colour)
+        for row, image in enumerate(
+            (bank.frames[i], painted, renderer.render(renderer.without_drawn(state, game.drawn)))
+        ):
+            axes[row, column].imshow(image, interpolation="nearest")
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    for axis, name in zip(axes[:, 0], ("frame", "masks", "without objects"), strict=True):
+        axis.set_ylabel(name, fontsize=9)
+    handles = [Patch(color=kind.colour, label=kind.name) for kind in game.kinds if kind.part is None]
+    figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=8, frameon=False)
+    figure.subplots_adjust(left=0.03, right=0.995, top=0.99, bottom=0.07, wspace=0.04, hspace=0.04)
+    save(figure, path)

@@ -1,0 +1,113 @@
+"""What an explanation is: signed maps of a target over the cells of a layer, whatever method drew them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.networks import ActorCritic
+from rollouts.errors import InputError
+from rollouts.progress import Update
+
+BATCH = 32
+"""Frames that pass through the network at once: few enough for the cache."""
+
+Maps = NDArray[np.float32]
+Output = Callable[[tuple[Tensor, Tensor]], Tensor]
+"""Takes the target F (batch,) out of (logits, values)."""
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Attribution of N frames to C channels on H x W cells, signed and not normalised.
+
+    `outputs` (N,) is F of each frame, and `baseline` F of what the method starts from, where it claims that its maps
+    sum to the difference; else None. `activations` and `gradients` (N, C, H, W) are there where the method has them.
+    `direct` (N, C, H, W) are the maps themselves; without them they are activations times gradients.
+    """
+
+    method: str
+    outputs: NDArray[np.float32]
+    baseline: float | None = None
+    activations: Maps | None = None
+    gradients: Maps | None = None
+    direct: Maps | None = None
+
+    @property
+    def maps(self) -> Maps:
+        """(N, C, H, W)"""
+        if self.direct is not None:
+            return self.direct
+        assert self.activations is not None
+        assert self.gradients is not None
+        return self.activations * self.gradients
+
+    @property
+    def completeness_error(self) -> NDArray[np.float64]:
+        """|sum of the maps - (F - baseline)| (N,), 0 for exact integrated gradients; nan where nothing is claimed."""
+        if self.baseline is None:
+            return np.full(len(self.outputs), np.nan)
+        total = self.maps.sum(axis=(1, 2, 3), dtype=np.float64)
+        return np.asarray(np.abs(total - (self.outputs.astype(np.float64) - self.baseline)))
+
+    def at(self, cells: NDArray[np.bool_]) -> "Attribution":
+        """Some `cells` (N, H, W) only, each as a frame of one cell: (cells, C, 1, 1), in the order of `np.nonzero`."""
+
+        def chosen(maps: Maps | None) -> Maps | None:
+            return None if maps is None else np.moveaxis(maps, 1, -1)[cells][:, :, None, None]
+
+        return Attribution(
+            self.method,
+            self.outputs[np.nonzero(cells)[0]],
+            self.baseline,
+            chosen(self.activations),
+            chosen(self.gradients),
+            chosen(self.direct),
+        )
+
+
+class Method(Protocol):
+    """Attributes a target to the activations of a layer on frames (N, 64, 64, 3).
+
+    `steps` is for the methods that integrate. `progress` is told of frames as they are done.
+    """
+
+    def __call__(
+        self,
+        network: ActorCritic,
+        layer: str,
+        frames: NDArray[np.uint8],
+        output: Output,
+        steps: int,
+        progress: Update,
+    ) -> Attribution: ...
+
+
+def target_output(network: ActorCritic, target: str) -> Output:
+    """The output that is named `value`, `logit:3`, or `logits:1,4` (a group's sum).
+
+    Raises `InputError` for any other target, and for a logit that the network does not have.
+    """
+    if target == "value":
+        return lambda outputs: outputs[1]
+    kind, _, numbers = target.partition(":")
+    try:
+        logits = [int(number) for number in numbers.split(",")]
+    except ValueError:
+        logits = []
+    if kind not in ("logit", "logits") or not logits or (kind == "logit" and len(logits) != 1):
+        raise InputError(f"target is '{target}'; it can be value, logit:3, or logits:1,4 for the sum of a group.")
+    missing = [number for number in logits if not 0 <= number < network.num_actions]
+    if missing:
+        raise InputError(f"target names logit {missing[0]}; the network has logits 0 to {network.num_actions - 1}.")
+    return lambda outputs: outputs[0][:, logits].sum(dim=1)
+
+
+def normalise(maps: Maps) -> tuple[Maps, NDArray[np.bool_]]:
+    """Divide each frame (N, K, H, W) by its sum of |attribution|, and which frames (N,) have any; the others stay 0."""
+    total = np.abs(maps).sum(axis=(1, 2, 3), keepdims=True)
+    attributed = total[:, 0, 0, 0] > 0
+    return np.divide(maps, total, out=np.zeros_like(maps), where=total > 0), attributed

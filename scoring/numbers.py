@@ -1,0 +1,129 @@
+"""Every number about a feature and a kind of thing: a new metric is a function of arrays and a line here.
+
+The features' parquet, their table and cards, and the study's table iterate over `METRICS`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from scoring.features.base import FeatureSet, along
+from scoring.metrics.arrays import BoolArray, FloatArray
+from scoring.metrics.dissection import detection
+from scoring.metrics.energies import causal_effect
+from scoring.metrics.statistics import benjamini_hochberg, best_class_lift, permutation_p_values
+from scoring.settings import ScoreConfig
+from scoring.subject import Measured, Subject, WideMasks
+from scoring.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a metric may look at: K features of a basis on a bank, with C kinds, and the rule's verdict."""
+
+    subject: Subject
+    basis: FeatureSet
+    measured: Measured
+    masks: WideMasks
+    verdict: Verdict
+    config: ScoreConfig
+
+    @cached_property
+    def detected(self) -> tuple[FloatArray, FloatArray]:
+        """Intersection over union and average precision (K, C) of the activations along each direction."""
+        activations = self.subject.own.activations
+        if activations is None:
+            nothing = np.full(self.verdict.kappa.shape, np.nan)
+            return nothing, nothing
+        return detection(along(activations, self.basis.directions), self.masks.shares)
+
+    @cached_property
+    def p(self) -> FloatArray:
+        """Of the permutation test (K, C); nan where the environments are too few."""
+        if not self.subject.resamples:
+            return np.full(self.verdict.kappa.shape, np.nan)
+        return permutation_p_values(self.measured.energies, self.config.permutations, self.config.seed)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number (K, C) for every feature and kind, nan where there is none.
+
+    It is told with `digits` (a format) and `unit`. `term` is what a feature's card calls it and `anchor` where the page
+    defines it, `heading` its column in the terminal's table; without one it is not shown there. `interval` gives its
+    95 % limits (2, K, C). The study keeps the highest of any feature for each kind where `best` says so.
+    """
+
+    name: str
+    of: Callable[[Judged], FloatArray]
+    term: str | None = None
+    anchor: str = ""
+    heading: str | None = None
+    digits: str = ".2f"
+    unit: str = ""
+    interval: Callable[[Judged], FloatArray] | None = None
+    best: bool = False
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("energy", lambda j: j.measured.energies.energy()),
+    Metric("chance_between", lambda j: j.measured.energies.chance_between()),
+    Metric("chance_within", lambda j: j.measured.energies.chance_within()),
+    Metric("lift", lambda j: j.measured.energies.lift(), heading="lift, bits"),
+    Metric("localisation", lambda j: j.measured.energies.localisation(), "localisation", "lift", unit=" bits"),
+    Metric(
+        "kappa",
+        lambda j: j.verdict.kappa,
+        "κ",
+        "kappa",
+        "κ (95 % interval)",
+        interval=lambda j: j.verdict.kappa_interval,
+        best=True,
+    ),
+    Metric("sign", lambda j: j.verdict.sign, "sign", "sign", "sign", "+.2f"),
+    Metric("causal", lambda j: j.verdict.causal, "causal effect T", "causal", "T"),
+    Metric(
+        "causal_control",
+        lambda j: causal_effect(j.measured.control_original, j.measured.control),
+        "T of the control",
+        "causal",
+        "T control",
+    ),
+    Metric("stability", lambda j: j.measured.stability, "stability", "stability"),
+    Metric("iou", lambda j: j.detected[0], "IoU", "iou"),
+    Metric("average_precision", lambda j: j.detected[1]),
+    Metric("p", lambda j: j.p),
+)
+
+
+@dataclass(frozen=True)
+class FeatureScores:
+    """Everything about K features and C kinds: `of` holds each of `METRICS` (K, C) by name, `intervals` (2, K, C).
+
+    `significant` (K, C) is the permutation test's outcome after Benjamini-Hochberg over living features and eligible
+    kinds of the headline. Of each feature (K,): its `share` of all attribution, and its held-out `best_lift`.
+    """
+
+    of: Mapping[str, FloatArray]
+    intervals: Mapping[str, FloatArray]
+    significant: BoolArray
+    share: FloatArray
+    best_lift: FloatArray
+
+
+def feature_scores(judged: Judged) -> FeatureScores:
+    """All numbers, with permutation tests and held-out lift where there are environments enough."""
+    subject, verdict, energies = judged.subject, judged.verdict, judged.measured.energies
+    best_lift = np.full(len(verdict.kappa), np.nan)
+    if subject.resamples:
+        best_lift, _ = best_class_lift(energies, subject.headline, verdict.alive, judged.config.seed)
+    tested = np.where(subject.headline & verdict.alive[:, None], judged.p, np.nan)
+    return FeatureScores(
+        {metric.name: metric.of(judged) for metric in METRICS},
+        {metric.name: metric.interval(judged) for metric in METRICS if metric.interval is not None},
+        benjamini_hochberg(tested),
+        energies.share(),
+        best_lift,
+    )

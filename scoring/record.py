@@ -1,0 +1,187 @@
+"""What a score says, as typed numbers, and its way to JSON and back (`scores.json`)."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from rollouts.env import EnvOptions
+from rollouts.errors import InputError
+from scoring.metrics.statistics import Number
+from scoring.settings import ScoreConfig
+from scoring.verdict import Cutoffs
+
+
+@dataclass(frozen=True)
+class Headline:
+    """Means over factorisations, which are one for features that are not factorised.
+
+    `classes` has for each kind the share of factorisations in which a feature is interpretable by it; `eligible` are
+    the kinds that could be.
+    """
+
+    interpretable_fraction: Number
+    graded_score: Number
+    distinct_classes: float
+    classes: dict[str, float]
+    features: int
+    eligible: list[str]
+
+
+@dataclass(frozen=True)
+class AgainstChance:
+    """A number beside its chance level; each is None where there is none."""
+
+    value: float | None
+    chance: float | None
+
+
+@dataclass(frozen=True)
+class Orbay:
+    """The score of Orbay (2020) through receptive-field boxes, and on bare cells."""
+
+    rf_box: AgainstChance
+    none: AgainstChance
+
+
+@dataclass(frozen=True)
+class Spread:
+    mean: float | None
+    sd: float | None
+    max: float | None
+
+
+@dataclass(frozen=True)
+class TargetValue:
+    """Of the target over the bank's frames, in its own units; `baseline` is where the attribution starts from."""
+
+    mean: float
+    sd: float
+    baseline: float | None
+
+
+@dataclass(frozen=True)
+class Factorisation:
+    """The headline's two numbers in each factorisation, the one on the whole pool first, which `converged` is of."""
+
+    converged: bool
+    interpretable_fraction: list[float | None]
+    graded_score: list[float | None]
+
+
+@dataclass(frozen=True)
+class Brief:
+    """The headline's two numbers, without intervals."""
+
+    interpretable_fraction: float | None
+    graded_score: float | None
+
+
+@dataclass(frozen=True)
+class Diagnostics:
+    """What is told beside the headline (`docs/method.md`)."""
+
+    lift: Number
+    localisation: Number
+    orbay2020: Orbay
+    split_half_reliability: float | None
+    prevalence: dict[str, float]
+    completeness_error: Spread
+    factorisation: Factorisation | None
+    target_value: TargetValue
+    frames_without_attribution: int
+    dead_features: int
+    residual_share: float | None
+    dilations: dict[str, Brief]
+
+
+@dataclass(frozen=True)
+class ClassRecord:
+    """Frames and episodes that show a kind, whether that is often enough, and what its removal takes off the target."""
+
+    frames: int
+    episodes: int
+    eligible: bool
+    prevalence: float
+    target_drop: float | None = None
+    target_drop_control: float | None = None
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """As `scoring.explain.geometry.LayerGeometry`."""
+
+    name: str
+    channels: int
+    size: int
+    jump: int
+    start: float
+    receptive_field: int
+
+
+@dataclass(frozen=True)
+class AgentRecord:
+    network: str
+    weights_sha256: str
+    steps: int
+    seed: int
+    options: EnvOptions
+    evaluation: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class BankRecord:
+    kind: str
+    frames: int
+    environments: int
+    episodes: int
+    players: list[str]
+    seed: int
+    options: EnvOptions
+    pool_frames: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that a score says of an agent on a bank, and what it depends on."""
+
+    version: int
+    headline: Headline
+    diagnostics: Diagnostics
+    classes: dict[str, ClassRecord]
+    layer: LayerRecord
+    agent: AgentRecord
+    bank: BankRecord
+    settings: ScoreConfig
+    cutoffs: Cutoffs
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        document: dict[str, Any] = _RECORD.dump_python(self, mode="json")
+        return document
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> "Record":
+        """What `to_json` gave, after a way through a file; raises `InputError` for anything else."""
+        try:
+            return _RECORD.validate_python(document)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputError(f"this is no score: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+
+
+_RECORD = TypeAdapter(Record)
+
+
+def read_record(path: Path) -> Record:
+    """The record of a `scores.json`; raises `InputError` for a file that holds none."""
+    try:
+        return Record.from_json(json.loads(path.read_text()))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error

@@ -1,0 +1,100 @@
+"""What every command is: a task under Hydra, its folder, and errors told in one sentence."""
+
+import importlib
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from common.stopping import STOPPED, Stopped
+from rollouts.errors import InputError
+from rollouts.locks import locked
+
+# conf/hydra/launcher/joblib.yaml stands in for the plugin's own of that name, and Hydra wonders.
+warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/joblib' is validated against ConfigStore schema")
+# Scores say themselves whether a factorisation converged.
+warnings.filterwarnings("ignore", message=r"Maximum number of iterations \d+ reached")
+
+
+SCRIPTS = Path(__file__).parents[1]
+
+
+def main(task: Callable[[DictConfig], object], config_name: str, folder: Callable[[Mapping[str, Any]], str]) -> None:
+    """Run `task` under Hydra. `folder` turns the configuration into the run's folder.
+
+    Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises, or returns
+    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`sweeps.Job`).
+    """
+    task, folder = importable(task), importable(folder)
+    OmegaConf.register_new_resolver(
+        "run_folder",
+        lambda kind, *, _root_: str(Path("runs") / kind / folder(plain(_root_))),
+        replace=True,
+    )
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SCRIPTS), os.environ.get("PYTHONPATH"))))
+    conf = str(SCRIPTS.parent / "conf")
+    try:
+        hydra.main(version_base="1.3", config_path=conf, config_name=config_name)(task)()
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(STOPPED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        sentence = explain(error)
+        if sentence is None:
+            raise
+        print(f"error: {sentence}", file=sys.stderr)
+        sys.exit(1)
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def importable(function: Function) -> Function:
+    """The same function, imported with its script by name: what `__main__` holds cannot be sent to other processes."""
+    if function.__module__ != "__main__":
+        return function
+    script = importlib.import_module(Path(function.__code__.co_filename).stem)
+    found: Function = getattr(script, function.__name__, function)
+    return found
+
+
+def explain(error: BaseException) -> str | None:
+    """The sentence for an error that bad input caused, or None for a defect of the program."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, InputError):
+            return str(cause)
+        if isinstance(cause, OSError):
+            return f"{cause.filename or 'A file'}: {cause.strerror or cause}."
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return None
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """The configuration without Hydra's own part, as plain dictionaries."""
+    return {
+        str(key): OmegaConf.to_object(config[key]) if OmegaConf.is_config(config[key]) else config[key]
+        for key in config
+        if key != "hydra"
+    }
+
+
+@contextmanager
+def run_folder() -> Iterator[Path]:
+    """The run's folder, held by a lock that the kernel releases when the process ends, however it ends."""
+    with locked(Path(HydraConfig.get().run.dir)) as folder:
+        yield folder
