@@ -15,22 +15,22 @@ from agents.naming import named_agents
 from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
-from common.values import Settings, build, whole
+from common.values import build, whole
 from rollouts.errors import InputError
 from scoring.editing import EditConfig, edit, edit_folder, failures_table, read_played, requested
 from scoring.settings import ScoreConfig
 
 FILE = "edit.json"
+SHARED = ("layer", "features", "target", "attribution", "steps", "components", "seed")
+"""Settings that mean here what they mean in score.py; the others have no part in an edit."""
 
 
 def settings(config: Mapping[str, Any]) -> EditConfig:
     """The settings that a configuration means; those of the score that it does not name are the defaults."""
-
-    def chosen(kind: type[Settings]) -> Settings:
-        return build(kind, {field.name: config[field.name] for field in fields(kind) if field.name in config}, "")
-
+    score = build(ScoreConfig, {key: config[key] for key in SHARED}, "")
+    bank = build(BankSettings, {field.name: config[field.name] for field in fields(BankSettings)}, "")
     feature = None if config["feature"] == "all" else whole(config["feature"], "feature")
-    return EditConfig(chosen(ScoreConfig), chosen(BankSettings), feature, whole(config["episodes"], "episodes"))
+    return EditConfig(score, bank, feature, whole(config["episodes"], "episodes"))
 
 
 def only_agent(config: Mapping[str, Any]) -> tuple[str, Agent]:

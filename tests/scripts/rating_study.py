@@ -95,6 +95,13 @@ class Server:
         self.process.wait()
 
 
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`scripts/rate.py` to its end."""
+    command = [sys.executable, str(ROOT / "scripts/rate.py"), *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=200, check=False)
+
+
 @contextmanager
 def serving(folder: Path, *arguments: str) -> Iterator[Server]:
     """`scripts/rate.py study=FOLDER` on a free port, ended by Ctrl+C where it was not killed."""

@@ -18,7 +18,7 @@ import yaml
 
 import rate
 from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrained_agent
-from rating_study import FINGERPRINTS, GONE, NAMES, SCRIPT, Server, serving, synthetic
+from rating_study import FINGERPRINTS, GONE, NAMES, ROOT, SCRIPT, Server, run, serving, synthetic
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.game import Game
@@ -30,7 +30,6 @@ from scoring.rating.choices import choices
 from scoring.rating.making import check_features
 from scoring.rating.settings import raters_named
 from scoring.rating.summary import summarise
-from test_commands import ROOT, run
 
 RATERS = "raters=[anna,ben]"
 SMALL = {"frames": 64, "pool_frames": 64, "steps": 2, "refits": 0, "bootstrap": 50, "permutations": 50, "components": 4}
@@ -375,7 +374,7 @@ def test_from_agents_to_the_export(tmp_path: Path) -> None:
     for name, number in (("trained", 0), ("untrained", 1)):
         headline = json.loads((scores[name] / "scores.json").read_text())["headline"]
         assert made.agents[number].graded_score == headline["graded_score"]["value"]
-    done = run("rate", "export", f"study={tmp_path}/study", cwd=tmp_path)
+    done = run("export", f"study={tmp_path}/study", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     table = pd.read_parquet(tmp_path / "study/ratings.parquet")
     assert sorted(table["order"]) == list(range(1, 9))
@@ -404,7 +403,7 @@ def test_from_agents_to_the_export(tmp_path: Path) -> None:
 
 
 def one_sentence(*arguments: str, cwd: Path) -> str:
-    done = run("rate", *arguments, cwd=cwd)
+    done = run(*arguments, cwd=cwd)
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("Error executing job")]
@@ -539,14 +538,14 @@ def test_every_key_names_one_thing(game: Game) -> None:
 
 
 def test_the_page_is_told_what_is_in_the_game(server: Server) -> None:
-    told = server.get("/study")
-    assert told["game"] == "CoinRun"
-    assert told["choices"][:2] == [
+    about = server.get("/study")
+    assert about["game"] == "CoinRun"
+    assert about["choices"][:2] == [
         {"name": "coin", "words": "coin", "key": "c"},
         {"name": "saw", "words": "saw", "key": "s"},
     ]
-    assert [choice["name"] for choice in told["choices"][-2:]] == ["several", "nothing"]
-    assert ["saws", "round blades; they count against the agent"] in told["guide"]
+    assert [choice["name"] for choice in about["choices"][-2:]] == ["several", "nothing"]
+    assert ["saws", "round blades; they count against the agent"] in about["guide"]
     for path in ("/", "/rate.js", "/rate.css"):  # they know no game
         text = server.ask("GET", path)[2].decode().lower()
         assert [name for name in ("coin", "saw", "lava", "crate", "velocity") if name in text] == []
