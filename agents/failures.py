@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.checkpoint import Agent
-from agents.play import play, wilson
+from agents.evaluation import wilson
+from agents.play import play
 from rollouts.env import EnvOptions
 from rollouts.game import Game
 from rollouts.progress import Update, silent

@@ -1,7 +1,7 @@
 """Playing: an agent as "observations in, actions out", and how well it does on given levels."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.checkpoint import Agent
 from agents.computation import computes_bfloat16
+from agents.evaluation import Evaluation, wilson
 from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 from rollouts.progress import Update, silent
@@ -34,29 +35,6 @@ class Player:
         chosen = torch.multinomial(logits.float().cpu().softmax(dim=-1), 1, generator=self.generator).squeeze(-1)
         picked: NDArray[np.int32] = self.actions[chosen.numpy()]
         return picked
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Completed levels of `episodes` played on [levels[0], levels[1]); the interval is Wilson's, 95 %."""
-
-    levels: tuple[int, int]
-    episodes: int
-    completed: float
-    interval: tuple[float, float]
-    mean_return: float
-    mean_length: float
-
-    def to_json(self) -> dict[str, object]:
-        return asdict(self)
-
-
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion (Wilson 1927)."""
-    share = successes / trials
-    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)  # rounding may pass 0 and 1
 
 
 @dataclass(frozen=True)
@@ -91,19 +69,19 @@ def play(
     out long ones. With the same seed and options every agent plays the same levels. `keep_last` takes 0.1 ms a step and
     environment. Raises `InputError` for fewer than one episode.
     """
-    num, each = division(episodes)
+    num, share = division(episodes)
     env = make_env(num, options, seed, threads)
     player = Player(agent, seed)
     running, steps, ended = np.zeros(num), np.zeros(num, dtype=int), np.zeros(num, dtype=int)
     _, frames, _ = observe(env)
-    while (ended < each).any():
+    while (ended < share).any():
         states: list[bytes] | None = env.callmethod("get_state") if keep_last else None
         actions = player(frames)
         env.act(actions)
         reward, frames, first = observe(env)
         running += reward
         steps += 1
-        for index in np.flatnonzero(first & (ended < each)):
+        for index in np.flatnonzero(first & (ended < share)):
             ended[index] += 1
             last = None if states is None else (states[index], int(actions[index]))
             yield Episode(float(running[index]), int(steps[index]), last)

@@ -60,7 +60,7 @@ def collect(
         raise BankError(f"{plan.environments} environments cannot be shared out among {len(names)} agents.")
     if plan.pool_frames % POOL_ENVIRONMENTS:
         raise BankError(f"pool_frames is {plan.pool_frames}; it must be a multiple of {POOL_ENVIRONMENTS}.")
-    kept: dict[str, list[NDArray[Any]]] = {}
+    parts: dict[str, list[NDArray[Any]]] = {}
     states: list[bytes] = []
     next_states: list[bytes] = []
     pools: list[NDArray[np.uint8]] = []
@@ -71,7 +71,7 @@ def collect(
         samples["environment"] = samples["environment"] + first
         samples["player"] = np.full(len(samples["frames"]), player, dtype=np.int32)
         for name, values in samples.items():
-            kept.setdefault(name, []).append(values)
+            parts.setdefault(name, []).append(values)
         states += share_states
         next_states += share_next
         first += share
@@ -88,7 +88,7 @@ def collect(
                     progress,
                 )
             )
-    arrays = {name: np.concatenate(values) for name, values in kept.items()}
+    arrays = {name: np.concatenate(values) for name, values in parts.items()}
     _, episode = np.unique(np.stack([arrays["environment"], arrays["episode"]]), axis=1, return_inverse=True)
     arrays["episode"] = episode.reshape(-1).astype(np.int32)
     pool = np.concatenate(pools) if pools else np.empty((0, 1, 64, 64, 3), dtype=np.uint8)
@@ -161,13 +161,13 @@ def _by_environment(samples: list[list[bytes]]) -> list[bytes]:
 
 
 def _pool(
-    policy: Policy, options: EnvOptions, each: int, num: int, seed: int, threads: int, progress: Update
+    policy: Policy, options: EnvOptions, per_environment: int, num: int, seed: int, threads: int, progress: Update
 ) -> NDArray[np.uint8]:
-    """Frames (num, each, 64, 64, 3), one every `POOL_INTERVAL` steps."""
+    """Frames (num, per_environment, 64, 64, 3), one every `POOL_INTERVAL` steps."""
     env = make_env(num, options, seed, threads)
     _, frames, _ = observe(env)
     pool = []
-    for _ in range(each):
+    for _ in range(per_environment):
         for _ in range(POOL_INTERVAL):
             env.act(policy(frames))
             _, frames, _ = observe(env)

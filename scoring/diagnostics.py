@@ -56,7 +56,7 @@ def diagnose(
             [fit.graded.value for fit in verdicts],
         ),
         target_value=TargetValue(float(own.outputs.mean()), float(own.outputs.std()), own.baseline),
-        frames_without_attribution=int((~measured.kept).sum()),
+        frames_without_attribution=int((~measured.attributed).sum()),
         dead_features=int((~verdict.alive).sum()),
         residual_share=None if basis.converged is None else residual_share(own, measured.cells),
         dilations={str(pixels): brief(other, subject, cutoffs, config) for pixels, other in widened_otherwise.items()},

@@ -110,7 +110,8 @@ def edit_folder(name: str, agent: Agent, config: EditConfig) -> str:
     """The features as score.py names them, which of them, and the episodes unless 500."""
     numbers = selected(agent, config)
     feature = "all" if config.feature is None else str(numbers[0])
-    folder = score_folder(name, agent, config.bank, config.score) + f"-feature{feature}"
+    layer, _ = check(agent, config.score)
+    folder = score_folder(name, layer, config.bank, config.score) + f"-feature{feature}"
     return folder + ("" if config.episodes == EPISODES else f"-episodes{config.episodes}")
 
 

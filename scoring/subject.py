@@ -39,7 +39,7 @@ class Measured:
 
     cells: Maps
     maps: Maps
-    kept: BoolArray
+    attributed: BoolArray
     energies: Energies
     original: FloatArray
     removed: FloatArray
@@ -118,7 +118,7 @@ class Subject:
         """What a basis yields with each of the bank's `widened` masks; they are of pixels where there is a kernel."""
         cells = basis.transform(self.own)
         raw = cells if kernel is None else push_forward(cells, kernel, self.geometry)
-        maps, kept = normalise(raw)
+        maps, attributed = normalise(raw)
         masks = [wide.shares for wide in widened]
         removed, control = (
             self._on_class(raw, basis, kernel, group, changed, masks)
@@ -127,7 +127,7 @@ class Subject:
         steady = self._stability(raw, basis, kernel, [wide.dilation for wide in widened])
         together = Energies.from_maps(maps, np.concatenate(masks, axis=1), self.bank.environment, self.bank.time)
         return [
-            Measured(cells, maps, kept, energies, *removed[number], *control[number], steady[number])
+            Measured(cells, maps, attributed, energies, *removed[number], *control[number], steady[number])
             for number, energies in enumerate(together.split(len(masks)))
         ]
 
@@ -142,7 +142,7 @@ class Subject:
     ) -> list[tuple[FloatArray, FloatArray]]:
         """For each of `masks`: attribution that falls on each class (K, C, E), in the original frames and after."""
         shape = (raw.shape[1], len(self.game.kinds), self.environments)
-        found = [(np.zeros(shape), np.zeros(shape)) for _ in masks]
+        totals = [(np.zeros(shape), np.zeros(shape)) for _ in masks]
         for name, attribution in group.items():
             index, c = changed[name].index, self.game.index(name)
             on_class = np.logical_or.reduce([y[index, c] > 0 for y in masks])
@@ -152,12 +152,12 @@ class Subject:
             else:
                 after = np.moveaxis(self.placed(basis, attribution, kernel), 1, -1)[on_class]
             environment = self.environment[index][np.nonzero(on_class)[0]]
-            for sums, y in zip(found, masks, strict=True):
+            for sums, y in zip(totals, masks, strict=True):
                 share = y[index, c][on_class].astype(np.float64)
                 adds = csr_array((share, (environment, np.arange(len(share)))), shape=(shape[2], len(share)))
                 for total, w in zip(sums, (before, after), strict=True):
                     total[:, c] = (adds @ np.abs(w)).T
-        return found
+        return totals
 
     def _stability(
         self, raw: Maps, basis: FeatureSet, kernel: Maps | None, dilations: Sequence[int]
@@ -166,7 +166,7 @@ class Subject:
         evidence = self.evidence
         if evidence.tracks is None or evidence.following is None or self.following is None:
             return [np.full((raw.shape[1], len(self.game.kinds)), np.nan) for _ in dilations]
-        tracks, found = evidence.tracks, []
+        tracks, correlations = evidence.tracks, []
         before = raw[evidence.following.index]
         after = self.placed(basis, self.following, kernel)
         for dilation in dilations:
@@ -174,8 +174,8 @@ class Subject:
             for maps, masks in ((before, tracks.before), (after, tracks.after)):
                 y = self._widened(masks, dilation, kernel is not None)
                 on_object.append(np.einsum("mkhw,mhw->km", maps[tracks.index], y, optimize=True, dtype=np.float64))
-            found.append(stability(on_object[0], on_object[1], tracks.kind, len(self.game.kinds)))
-        return found
+            correlations.append(stability(on_object[0], on_object[1], tracks.kind, len(self.game.kinds)))
+        return correlations
 
 
 def frames_to_explain(bank: FrameBank, evidence: Evidence, pool: bool) -> int:

@@ -6,7 +6,6 @@ python scripts/rate.py export
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from agents.checkpoint import fingerprint
 from agents.computation import tune_process
 from common.command import main, plain
 from common.progress import CONSOLE, track
-from common.values import build, whole
+from common.values import picked, whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from scoring.rating.export import agents_table, agreement_table, export
@@ -26,11 +25,6 @@ from scoring.rating.server import check_port
 from scoring.rating.serving import serve
 from scoring.rating.settings import RatingConfig, raters_named
 from scoring.rating.study import vacant
-
-
-def settings(config: Mapping[str, Any]) -> RatingConfig:
-    """The settings that a configuration means."""
-    return build(RatingConfig, {field.name: config[field.name] for field in fields(RatingConfig)}, "")
 
 
 def listed(value: Any) -> list[str]:
@@ -44,14 +38,16 @@ def make_study(folder: Path, config: Mapping[str, Any]) -> None:
     """Score the agents that are named, and make the study of their features."""
     if config["agents"] is None:
         raise InputError(f"There is no rating study at {folder}; agents=[…] says whose features to rate.")
-    chosen, threads = settings(config), whole(config["threads"], "threads")
-    make(folder, candidates(listed(config["agents"])), chosen, threads, track, CONSOLE.print)
+    settings, threads = picked(RatingConfig, config), whole(config["threads"], "threads")
+    make(folder, candidates(listed(config["agents"])), settings, threads, track, CONSOLE.print)
 
 
 def serve_study(folder: Path, config: Mapping[str, Any], raters: Sequence[str]) -> None:
     """Serve a study; it must be of the agents that are named, if any are."""
     weights = [fingerprint(candidate.agent) for candidate in candidates(listed(config["agents"]))]
-    serve(folder, whole(config["port"], "port"), raters, weights, settings(config), partial(print, flush=True))
+    serve(
+        folder, whole(config["port"], "port"), raters, weights, picked(RatingConfig, config), partial(print, flush=True)
+    )
 
 
 def task(config: DictConfig) -> None:

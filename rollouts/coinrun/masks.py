@@ -32,6 +32,8 @@ from rollouts.procgen_state import PLAYER, State, assemble
 
 _ENTITIES = {PLAYER: "agent", SAW: "saw", ENEMY: "enemy", CRATE: "crate", TRAIL: "trail"}
 _CELLS = {COIN: "coin", LAVA: "lava", LAVA_TOP: "lava", WALL: "wall", WALL_TOP: "wall"}
+Footprint = tuple[str, int | tuple[int, int] | None, Mask]
+"""Under which name something is drawn, its place as in `Thing`, and the pixels that it changes."""
 _VIEW_CELLS = 8
 """Cells from the player to the edge of what is drawn, rounded up (13 are visible, and one more on each side)."""
 
@@ -123,7 +125,7 @@ class CoinRunRenderer:
         wall = [Thing("wall", None, np.logical_or.reduce(walls))] if walls else []
         return Masks((*wall, *others), COINRUN.drawn)
 
-    def _grid_footprints(self, state: State) -> list[tuple[str, int | tuple[int, int] | None, Mask]]:
+    def _grid_footprints(self, state: State) -> list[Footprint]:
         """Coins, lava and walls, in the order in which they are drawn: by column, then upwards.
 
         Cells overlap by a fraction of a pixel, so what touches a coin or lava is drawn cell by cell; all other walls
@@ -156,17 +158,15 @@ class CoinRunRenderer:
         rest = state.grid.copy()
         for x, y in single:
             rest[y, x] = SPACE
-        found: list[tuple[str, int | tuple[int, int] | None, Mask]] = [
-            ("wall", None, footprint(rest, int(state.view["out_of_bounds_object"])))
-        ]
+        footprints: list[Footprint] = [("wall", None, footprint(rest, int(state.view["out_of_bounds_object"])))]
         for x, y in sorted(single):
             grid = np.full_like(state.grid, SPACE)
             grid[y, x] = state.grid[y, x]
             kind = _CELLS[int(state.grid[y, x])]
-            found.append((kind, (x, y) if kind != "wall" else None, footprint(grid, SPACE)))
-        return found
+            footprints.append((kind, (x, y) if kind != "wall" else None, footprint(grid, SPACE)))
+        return footprints
 
-    def _entity_footprints(self, state: State) -> list[tuple[str, int | tuple[int, int] | None, Mask]]:
+    def _entity_footprints(self, state: State) -> list[Footprint]:
         """Entities in the order in which they are drawn: by layer, then as listed."""
         bare = without_objects(state)
         full_of_walls = bare.copy()
@@ -176,7 +176,7 @@ class CoinRunRenderer:
         other_walls.own["wall_theme"] = (int(bare.own["wall_theme"]) + 2) % WALL_THEMES
         scenes = [bare, _black(bare), full_of_walls, other_walls]
         backdrops = [self._draw(scene) for scene in scenes]
-        found: list[tuple[str, int | tuple[int, int] | None, Mask]] = []
+        footprints: list[Footprint] = []
         for index in np.argsort(state.entities["render_z"], kind="stable"):
             entity = state.entities[index]
             near = abs(entity["x"] - state.agent["x"]) < _VIEW_CELLS + entity["rx"]
@@ -188,19 +188,19 @@ class CoinRunRenderer:
                 scene.entities["alpha"][index] = entity["alpha"]
                 footprint |= (self._draw(scene) != backdrop).any(axis=-1)
                 scene.entities["alpha"][index] = 0
-            found.append((_ENTITIES[int(entity["type"])], int(index), footprint))
-        return found
+            footprints.append((_ENTITIES[int(entity["type"])], int(index), footprint))
+        return footprints
 
-    def _velocity_footprint(self, state: State) -> list[tuple[str, int | tuple[int, int] | None, Mask]]:
+    def _velocity_footprint(self, state: State) -> list[Footprint]:
         """The squares that show the agent's velocity, in front of everything; they are drawn opaque."""
         if not state.game["paint_vel_info"]:
             return []
         black = _black(without_objects(state))
-        shown = []
+        squares = []
         for speed in (-1.0, 1.0):
             scene = black.copy()
             scene.game["paint_vel_info"] = 1
             scene.agent["vx"] = speed * scene.world["maxspeed"]
             scene.agent["vy"] = speed * scene.world["max_jump"]
-            shown.append(self._draw(scene))
-        return [("velocity", None, (shown[0] != shown[1]).any(axis=-1))]
+            squares.append(self._draw(scene))
+        return [("velocity", None, (squares[0] != squares[1]).any(axis=-1))]

@@ -127,8 +127,8 @@ def _check_entities(entities: Fields) -> None:
     players = int((entities["type"] == PLAYER).sum())
     if players != 1:
         raise StateError(f"The state has {players} players; CoinRun has one.")
-    shown = zip(*(entities[name].tolist() for name in ("type", "image_type", "image_theme")), strict=True)
-    for kind, image, theme in set(shown) - _PICTURES:
+    pictures = zip(*(entities[name].tolist() for name in ("type", "image_type", "image_theme")), strict=True)
+    for kind, image, theme in set(pictures) - _PICTURES:
         if kind not in DRAWN:
             raise StateError(f"The state has an entity of type {kind}, which CoinRun does not have.")
         raise StateError(f"An entity of type {kind} has image {image} in theme {theme}, which does not exist.")

@@ -46,6 +46,11 @@ class Attribution:
         return self.activations * self.gradients
 
     @property
+    def activations_or_maps(self) -> Maps:
+        """What says where a feature fires (N, C, H, W): the activations where the method has them, else the maps."""
+        return self.maps if self.activations is None else self.activations
+
+    @property
     def completeness_error(self) -> NDArray[np.float64]:
         """|sum of the maps - (F - baseline)| (N,), 0 for exact integrated gradients; nan where nothing is claimed."""
         if self.baseline is None:
@@ -107,7 +112,7 @@ def target_output(network: ActorCritic, target: str) -> Output:
 
 
 def normalise(maps: Maps) -> tuple[Maps, NDArray[np.bool_]]:
-    """Divide each frame (N, K, H, W) by its sum of |attribution|; frames without any become 0 and are not kept (N,)."""
+    """Divide each frame (N, K, H, W) by its sum of |attribution|, and which frames (N,) have any; the others stay 0."""
     total = np.abs(maps).sum(axis=(1, 2, 3), keepdims=True)
-    kept = total[:, 0, 0, 0] > 0
-    return np.divide(maps, total, out=np.zeros_like(maps), where=total > 0), kept
+    attributed = total[:, 0, 0, 0] > 0
+    return np.divide(maps, total, out=np.zeros_like(maps), where=total > 0), attributed

@@ -63,12 +63,12 @@ def push_forward(maps: Maps, kernel: Maps, geometry: LayerGeometry) -> Maps:
     features = maps.shape[1]
     kernels = torch.from_numpy(np.broadcast_to(kernel, (features, *kernel.shape[1:])).copy())[:, None]
     ones = torch.ones(1, features, geometry.size, geometry.size)
-    kept = nn.functional.conv2d(
+    inside = nn.functional.conv2d(
         _pad(torch.ones(1, features, FRAME, FRAME), geometry), kernels, None, geometry.jump, groups=features
     )
-    kept = kept[..., : geometry.size, : geometry.size].clamp_min(1e-12) * ones
+    inside = inside[..., : geometry.size, : geometry.size].clamp_min(1e-12) * ones
     spread = nn.functional.conv_transpose2d(
-        torch.from_numpy(maps) / kept, kernels, None, geometry.jump, groups=features
+        torch.from_numpy(maps) / inside, kernels, None, geometry.jump, groups=features
     )
     return _cut(spread, geometry).numpy()
 

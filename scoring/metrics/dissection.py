@@ -19,12 +19,12 @@ def detection(z: Maps, y: Maps) -> tuple[FloatArray, FloatArray]:
     """
     scores, shares = _flat(z), _flat(y)
     iou, precision = np.full((2, len(scores), len(shares)), np.nan)
-    shown = [(c, np.flatnonzero(row), row[row > 0].astype(np.float64)) for c, row in enumerate(shares) if row.any()]
+    visible = [(c, np.flatnonzero(row), row[row > 0].astype(np.float64)) for c, row in enumerate(shares) if row.any()]
 
     def detect(k: int) -> None:
         row = scores[k]
         ordered = np.sort(row)
-        for c, cells, share in shown:
+        for c, cells, share in visible:
             own, covered = row[cells], share.sum()
             least = _quantile(ordered, 1 - covered / row.size)
             above = row.size - np.searchsorted(ordered, least, side="right")

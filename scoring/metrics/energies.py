@@ -167,8 +167,8 @@ def eligible(pixels: Labels, episode: Labels, min_pixels: int = 4, min_episodes:
 
     `pixels` (N, C) counts the visible, undilated pixels of each class; `episode` (N,).
     """
-    shown = pixels >= min_pixels
-    return np.array([np.unique(episode[frames]).size >= min_episodes for frames in shown.T])
+    seen = pixels >= min_pixels
+    return np.array([np.unique(episode[frames]).size >= min_episodes for frames in seen.T])
 
 
 def _by_environment(environment: Labels, time: Labels) -> tuple[IntArray, int]:

@@ -36,12 +36,12 @@ def orbay_chance(covered: Iterable[BoolArray], objects: BoolArray, environment: 
     return _mean_precision(covered, elsewhere)
 
 
-def _mean_precision(covered: Iterable[BoolArray], shown: FloatArray) -> float:
-    """Mean over frames and features of the mean of `shown` (frames, 64, 64) over B, empty B skipped."""
+def _mean_precision(covered: Iterable[BoolArray], objects: FloatArray) -> float:
+    """Mean over frames and features of the mean of `objects` (frames, 64, 64) over B, empty B skipped."""
     shares = []
     for boxes in covered:
         area = np.count_nonzero(boxes, axis=(1, 2))
-        hit = np.einsum("nij,nij->n", boxes, shown)
+        hit = np.einsum("nij,nij->n", boxes, objects)
         shares.append(hit[area > 0] / area[area > 0])
     pooled = np.concatenate(shares)
     return float(pooled.mean()) if pooled.size else float("nan")

@@ -15,15 +15,16 @@ from rollouts.bank import FrameBank
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from rollouts.progress import Track, untracked
-from scoring.evidence import Evidence, gather
+from scoring.evidence import Evidence
 from scoring.explain.base import Maps
 from scoring.naming import score_folder
-from scoring.output import finished, write_score
-from scoring.pipeline import attributed_frames, check, score
+from scoring.output import FEATURES, RECORD, finished, write_score
+from scoring.pipeline import check
 from scoring.rating.pictures import feature_maps, feature_sheets, frames_to_attribute
 from scoring.rating.settings import RatingConfig
 from scoring.rating.study import RatedAgent, RatedFeature, make_study, save
 from scoring.record import Record, read_record
+from scoring.run import gather_tracked, score_tracked
 from scoring.settings import ScoreConfig
 
 SCORES = Path("runs/score")
@@ -73,8 +74,7 @@ def make(
 
     @cache
     def evidence() -> Evidence:
-        with track("Masking", len(bank)) as update:
-            return gather(bank, progress=update)
+        return gather_tracked(bank, track)
 
     agents: list[RatedAgent] = []
     features: list[RatedFeature] = []
@@ -123,13 +123,12 @@ def scored(
     track: Track = untracked,
 ) -> tuple[Record, pd.DataFrame]:
     """The agent's finished score on a bank `kept` in a file, made first if score.py has not: record and features."""
-    with locked(SCORES / score_folder(candidate.name, candidate.agent, kept, config)) as run:
-        if not finished(run / "scores.json", config):
-            visible = evidence()
-            with track(f"Scoring {candidate.name}", attributed_frames(bank, visible, config)) as update:
-                result = score(candidate.agent, bank, visible, config, update)
-            write_score(run, candidate.name, result, bank)
-        return read_record(run / "scores.json"), pd.read_parquet(run / "features.parquet")
+    name, agent = candidate.name, candidate.agent
+    layer, _ = check(agent, config)
+    with locked(SCORES / score_folder(name, layer, kept, config)) as run:
+        if not finished(run, config):
+            write_score(run, name, score_tracked(name, agent, bank, evidence(), config, track), bank)
+        return read_record(run / RECORD), pd.read_parquet(run / FEATURES)
 
 
 def judged(table: pd.DataFrame, agent: int) -> Iterator[RatedFeature]:

@@ -18,6 +18,7 @@ from rollouts.errors import InputError
 from scoring.editing import EPISODES
 from scoring.settings import ScoreConfig
 
+SHARED = ("target", "attribution", "steps", "components")
 ROOT = Path(__file__).parents[2]
 
 
@@ -95,7 +96,7 @@ def test_the_features_are_those_of_score_by_default() -> None:
     values = defaults() | {"agent": ""}
     scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
     assert edit.settings(values).score == ScoreConfig()
-    same = ("layer", "features", "bank", "frames", "pool_frames", "levels", "seed", *edit.SHARED)
+    same = ("layer", "features", "bank", "frames", "pool_frames", "levels", "seed", *SHARED)
     assert {name: values[name] for name in same} == {name: scored[name] for name in same}
     assert values["episodes"] == EPISODES
 

@@ -105,7 +105,7 @@ Report.Timeline = class {
     const number = episodes.indexOf(this.clip.episode[state.frame]) + 1;
     this.where.textContent = "frame " + state.frame + " of " + this.length + ", " + unit + " " + number + " of "
       + episodes.length + ", level " + this.clip.level[state.frame]
-      + (this.clip.rewards[state.frame] > 0 ? ", reaches the coin" : "");
+      + (this.clip.rewards[state.frame] > 0 ? ", " + Report.meta.completed : "");
     this.chart();
   }
 
@@ -187,10 +187,9 @@ Report.Timeline = class {
 
   surprises() {
     const { make } = Report;
-    const found = Report.meta.clips[Report.state.clip].surprising;
     const place = document.getElementById("surprises");
     place.replaceChildren();
-    found.forEach(({ word, frames }) => {
+    Report.meta.clips[Report.state.clip].surprising.forEach(({ word, frames }) => {
       const jumps = frames.map(([frame, advantage]) => make("button", {
         type: "button", class: "jump", "data-frame": frame,
         onclick: () => { this.pause(); Report.set({ frame }); },
