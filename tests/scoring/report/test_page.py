@@ -20,13 +20,14 @@ from rollouts.collecting import BankPlan, collect
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scenes import empty_scene, put
+from scoring.draw.examples import GRID, REUSE, example_grid
 from scoring.evidence import Evidence
 from scoring.explain.methods import attribute
 from scoring.features.channels import Channels
 from scoring.metrics.energies import Energies
 from scoring.metrics.statistics import Number
 from scoring.pipeline import score_subject
-from scoring.report.cards import GRID, MOST, REUSE, cards, example_grid, lift_limits, shown_features
+from scoring.report.cards import MOST, cards, lift_limits, shown_features
 from scoring.report.clips import PART_BIT, examples, items, trajectory
 from scoring.report.data import clip_data, explained_data, plain
 from scoring.report.film import SCALE, STRIP, pictures, write
