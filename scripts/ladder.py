@@ -75,4 +75,4 @@ def task(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main(task, "ladder", lambda config: "")
+    main(task, "ladder")

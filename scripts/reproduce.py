@@ -27,8 +27,9 @@ from scoring.study.table import check_version, read
 
 def settings(config: Mapping[str, Any]) -> Study:
     """Where the study lies, how its banks are played, from which seed, and how its agents are scored."""
-    bank = picked(BankSettings, config, threads=whole(config["threads"], "threads") or cores())
-    return Study(Path(config["output"]), bank, picked(ScoreConfig, config, seed=ScoreConfig.seed))
+    return Study(
+        Path(config["output"]), picked(BankSettings, config), picked(ScoreConfig, config, seed=ScoreConfig.seed)
+    )
 
 
 def task(config: DictConfig) -> None:
@@ -41,7 +42,7 @@ def task(config: DictConfig) -> None:
     checkpoints, unfit = checkpoints_along(Path(values["milestones"]), agents)
     for path in (study.table, *along):
         check_version(path)
-    torch.set_num_threads(study.bank.threads)
+    torch.set_num_threads(whole(values["threads"], "threads") or cores())
     tune_process()
     for sentence in unread + unfit:
         CONSOLE.print(f"Left out: {sentence}")
@@ -54,4 +55,4 @@ def task(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main(task, "reproduce", lambda config: "")
+    main(task, "reproduce")

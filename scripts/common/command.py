@@ -41,7 +41,7 @@ def main(task: Callable[[DictConfig], object], config_name: str, folder: Folder 
     """Run `task` under Hydra, in the run's folder.
 
     Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises, or returns
-    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`sweeps.Job`).
+    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`common.sweeps.Job`).
     """
     task = importable(task)
     folder = folder if folder is current else importable(folder)
