@@ -43,3 +43,11 @@ def agent_files(spec: str) -> list[str]:
     if not files:
         raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it.")
     return files
+
+
+def only_agent(spec: str | Sequence[str]) -> tuple[str, Agent]:
+    """The one agent that is named; raises `InputError` for a list."""
+    agents = named_agents(spec)
+    if len(agents) > 1:
+        raise InputError("agent is a list; score one agent at a time, or use -m with agent=a,b.")
+    return agents[0]

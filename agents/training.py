@@ -449,8 +449,9 @@ def train(
     agent.network.eval()
     if config.evaluation_episodes:
         for name, options in (("training", config.options), ("unseen", config.options.unseen())):
-            found = evaluate(agent, options, config.evaluation_episodes, config.seed + 1, config.env_threads)
-            agent.evaluation[name] = found.to_json()
+            agent.evaluation[name] = evaluate(
+                agent, options, config.evaluation_episodes, config.seed + 1, config.env_threads
+            )
     save_agent(folder / "agent.safetensors", agent)
     return agent
 

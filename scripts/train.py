@@ -17,8 +17,9 @@ from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
 from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED, Stopped, stoppable
-from common.values import build, cores, differences, whole
+from common.values import build, cores, whole
 from rollouts.env import EnvOptions
+from scoring.naming import differences
 
 
 def settings(config: Mapping[str, Any]) -> TrainConfig:
@@ -92,7 +93,7 @@ def carry_out(chosen: TrainConfig, run: Path, name: str = "Training") -> Agent:
             log(progress)
             scalars = progress.scalars
             reward = scalars.get("episode_return", float("nan"))
-            update(progress.steps, f"{scalars['steps_per_second']:,.0f} steps/s, return {reward:.2f}")
+            update(chosen.ppo.batch_size, f"{scalars['steps_per_second']:,.0f} steps/s, return {reward:.2f}")
 
         agent = train(chosen, run, report, lambda: bool(signals), CONSOLE.print)
     if agent is None:
@@ -104,11 +105,11 @@ def carry_out(chosen: TrainConfig, run: Path, name: str = "Training") -> Agent:
 
 def print_evaluation(agent: Agent) -> None:
     """How many levels the agent completed, training and unseen."""
-    for name, found in agent.evaluation.items():
-        low, high = found["interval"]
+    for name, evaluation in agent.evaluation.items():
+        low, high = evaluation.interval
         CONSOLE.print(
-            f"  {name} levels: {found['completed']:.1%} of {found['episodes']} completed "
-            f"(95 % interval {low:.1%} to {high:.1%}), mean return {found['mean_return']:.2f}"
+            f"  {name} levels: {evaluation.completed:.1%} of {evaluation.episodes} completed "
+            f"(95 % interval {low:.1%} to {high:.1%}), mean return {evaluation.mean_return:.2f}"
         )
 
 

@@ -1,26 +1,33 @@
 """What must hold whatever the network: numbers known by hand or from a slow way of computing them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import nn
 
 from agents.networks import NETWORKS, ActorCritic
-from scoring.evidence import NAMES
 from scoring.explain.base import Attribution
 from scoring.explain.geometry import layer_geometry
 from scoring.metrics.arrays import ratio
 from scoring.metrics.dissection import detection
 from scoring.metrics.energies import Energies
 from scoring.metrics.orbay import orbay2020
-from scoring.validation.checks import DILATION, Check, Found, Judged, at_most
+from scoring.numbers import Judged
+from scoring.validation.base import Check, Outcome, at_most
 
 REPAIRINGS = 10_000
 
 
-def identities(found: Judged, completeness: tuple[Attribution, Attribution]) -> Found:
-    """`found` is a judged agent; `completeness` its attributions of some frames with 32 and with 320 steps."""
-    few, many = (float(a.completeness_error.max()) for a in completeness)
-    between, within = _repairings(found)
+@dataclass(frozen=True)
+class Identities:
+    """Nothing is drawn of them, or kept but the checks."""
+
+
+def identities(network: Judged, few_steps: Attribution, many_steps: Attribution) -> Outcome[Identities]:
+    """`network` is a judged agent; the attributions are its own of some frames, with 32 and with 320 steps."""
+    few, many = (float(attribution.completeness_error.max()) for attribution in (few_steps, many_steps))
+    between, within = _repairings(network)
     checks = [
         at_most("ten pixels on a wall, ten beside it: |orbay2020 - 0.5|", abs(_half_on_a_wall() - 0.5), 0),
         at_most("chance between frames: distance from 10,000 re-pairings, standard errors", between, 4),
@@ -31,7 +38,7 @@ def identities(found: Judged, completeness: tuple[Attribution, Attribution]) -> 
         at_most("receptive fields that differ from the support of the gradient", float(_wrong_fields()), 0),
         *_extremes(),
     ]
-    return Found(checks)
+    return Outcome(checks, Identities())
 
 
 def _half_on_a_wall() -> float:
@@ -41,17 +48,18 @@ def _half_on_a_wall() -> float:
     return orbay2020(attribution, wall)
 
 
-def _repairings(found: Judged) -> tuple[float, float]:
+def _repairings(network: Judged) -> tuple[float, float]:
     """Largest distance of the two closed chances from means over random re-pairings, in standard errors.
 
-    Over the eligible classes and four features. Between frames, each frame gets the masks of a frame of another
+    Over the eligible kinds and four features. Between frames, each frame gets the masks of a frame of another
     environment; within the frame, each keeps its mass but gets the map of a frame drawn in proportion to mass.
     """
-    subject, energies = found.subject, found.measured.energies
+    subject, energies = network.subject, network.measured.energies
     order = np.lexsort((subject.bank.time, subject.environment))
     frames, samples = len(order), energies.samples
-    maps = np.abs(found.measured.maps[order]).astype(np.float64).reshape(frames, len(energies.mass), -1)
-    masks = subject.masks(DILATION)[order].astype(np.float64).reshape(frames, len(NAMES), -1)
+    maps = np.abs(network.measured.maps[order]).astype(np.float64).reshape(frames, len(energies.mass), -1)
+    shares = network.masks.shares[order].astype(np.float64)
+    masks = shares.reshape(*shares.shape[:2], -1)
     generator = np.random.default_rng(0)
     after_own = (np.arange(frames) // samples + 1) * samples
     others = (after_own + generator.integers(0, frames - samples, (REPAIRINGS, frames))) % frames
@@ -59,14 +67,14 @@ def _repairings(found: Judged) -> tuple[float, float]:
     within: list[float] = []
     for k in generator.choice(len(energies.mass), 4, replace=False):
         mass = maps[:, k].sum(axis=1)
-        shares = mass / mass.sum()
-        drawn = generator.choice(frames, (REPAIRINGS, frames), p=shares)
+        weight = mass / mass.sum()
+        drawn = generator.choice(frames, (REPAIRINGS, frames), p=weight)
         for c in np.flatnonzero(subject.headline):
             hits = maps[:, k] @ masks[:, c].T  # the map of row i on the masks of column j
             unit = ratio(hits, np.broadcast_to(mass[:, None], hits.shape).copy())
             for distances, closed, sums in (
                 (between, energies.chance_between()[k, c], hits[np.arange(frames), others].sum(axis=1) / mass.sum()),
-                (within, energies.chance_within()[k, c], (shares * unit[drawn, np.arange(frames)]).sum(axis=1)),
+                (within, energies.chance_within()[k, c], (weight * unit[drawn, np.arange(frames)]).sum(axis=1)),
             ):
                 distances.append(abs(sums.mean() - closed) / (sums.std(ddof=1) / np.sqrt(REPAIRINGS)))
     return float(max(between)), float(max(within))

@@ -1,8 +1,8 @@
-"""Networks whose truth is known: a chosen share of their features are detectors of a class, the rest is random.
+"""Networks whose truth is known: a chosen share of their features are detectors of a kind, the rest is random.
 
-The trunk has two halves side by side that do not see each other: one was trained to segment the classes, the other is
+The trunk has two halves side by side that do not see each other: one was trained to segment the kinds, the other is
 random. Layer 2b reads a detector from the first or a random feature from the second, and the value is the sum of the
-features' means, each with the sense that the game gives its class.
+features' means, each with the sense that the game gives its kind.
 """
 
 from collections.abc import Sequence
@@ -10,93 +10,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from agents.checkpoint import Agent
-from agents.networks import ActorCritic
+from rollouts.game import Kind
 from scoring.validation.controls import assemble
-from scoring.verdict import SENSE
+from scoring.validation.detectors import KERNELS, WIDTHS, Frames, run, stack
 
 CHANNELS, DIRECTIONS = 32, 8
 """Features of a planted network: one a channel, or each spread over `CHANNELS` / `DIRECTIONS` channels of its own."""
-WIDTHS = (16, 32)
-"""Channels of 1a and 2a, of each half."""
-COVERED, RATE = 0.25, 5e-3
-STRIDES = (2, 2, 1)
-KERNELS = (5, 5, 3)
-
-Frames = NDArray[np.uint8]
-
-
-def stack(outputs: int, widths: tuple[int, int] = WIDTHS) -> list[nn.Conv2d]:
-    """The three convolutions of `compact` up to 2b, Glorot-uniform with zero bias."""
-    sizes = (3, *widths, outputs)
-    convolutions = [
-        nn.Conv2d(sizes[i], sizes[i + 1], KERNELS[i], STRIDES[i], padding=KERNELS[i] // 2) for i in range(3)
-    ]
-    for convolution in convolutions:
-        nn.init.xavier_uniform_(convolution.weight)
-        assert convolution.bias is not None
-        nn.init.zeros_(convolution.bias)
-    return convolutions
-
-
-def run(convolutions: Sequence[nn.Conv2d], frames: Tensor) -> Tensor:
-    """Outputs (n, outputs, 16, 16) before the last ReLU, for frames (n, 64, 64, 3) uint8."""
-    hidden = ActorCritic.prepare(frames)
-    for convolution in convolutions[:-1]:
-        hidden = convolution(hidden).relu()
-    last: Tensor = convolutions[-1](hidden)
-    return last
-
-
-def train_detectors(
-    frames: Frames, shares: NDArray[np.float32], seed: int, batches: int = 1500, batch: int = 128
-) -> list[nn.Conv2d]:
-    """Convolutions whose output c is above 0 where class c covers more than `COVERED` of a cell.
-
-    `frames` (N, 64, 64, 3); `shares` (N, C, 16, 16), what each class covers of each cell. Trained by cross-entropy on
-    every cell; what a class covers counts more where it is rare, by the fourth root of the odds.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        convolutions = stack(shares.shape[1])
-    generator = np.random.default_rng(seed)
-    labels = (shares > COVERED).astype(np.float32)
-    prevalence = labels.mean(axis=(0, 2, 3)).clip(1e-4)
-    weight = torch.from_numpy((((1 - prevalence) / prevalence) ** 0.25).astype(np.float32))[:, None, None]
-    parameters = [p for convolution in convolutions for p in convolution.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=batches)
-    for _ in range(batches):
-        chosen = generator.integers(0, len(frames), batch)
-        outputs = run(convolutions, torch.from_numpy(frames[chosen]))
-        loss = nn.functional.binary_cross_entropy_with_logits(
-            outputs, torch.from_numpy(labels[chosen]), pos_weight=weight
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-    return convolutions
 
 
 @dataclass(frozen=True)
 class Planted:
-    """A planted network and its truth: the class of each feature, or None for a random one."""
+    """A planted network and its truth: the kind of thing that each feature detects, or None for a random one."""
 
     agent: Agent
-    classes: tuple[str | None, ...]
+    kinds: tuple[str | None, ...]
 
     @property
     def share(self) -> float:
-        return sum(name is not None for name in self.classes) / len(self.classes)
+        return sum(name is not None for name in self.kinds) / len(self.kinds)
 
 
 def plant(
     detectors: Sequence[nn.Conv2d],
-    names: Sequence[str],
+    kinds: Sequence[Kind],
     wanted: Sequence[str],
     share: float,
     features: int,
@@ -105,40 +44,54 @@ def plant(
 ) -> Planted:
     """A network with `share` of its `features` planted, rounded; the other features are random.
 
-    `detectors` come from `train_detectors` with classes `names`; those of the classes `wanted` are planted in turn,
-    in random order. Each feature has mean activation 1 on `frames`. With fewer features than channels each is spread
-    over as many channels of its own, with random weights.
+    `detectors` come from `train_detectors` for the `kinds`; those of the kinds named `wanted` are planted in turn, in
+    random order. Each feature has mean activation 1 on `frames`. With fewer features than channels each is spread over
+    as many channels of its own, with random weights.
     """
     generator = np.random.default_rng((seed, 1))
     count = round(share * features)
     order = generator.permutation(list(wanted))
-    classes: list[str | None] = [str(order[i % len(order)]) for i in range(count)] + [None] * (features - count)
-    senses = [_sense(name, generator) for name in classes]
+    planted: list[str | None] = [str(order[i % len(order)]) for i in range(count)] + [None] * (features - count)
+    names = [kind.name for kind in kinds]
+    rows = [None if name is None else names.index(name) for name in planted]
+    senses = [_sense(None if row is None else kinds[row], generator) for row in rows]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         noise = stack(features)
     first, second = (_side_by_side(detectors[i], noise[i], apart=i > 0) for i in range(2))
-    readout = nn.Conv2d(2 * WIDTHS[1], CHANNELS, KERNELS[2], padding=KERNELS[2] // 2)
-    each = CHANNELS // features
-    with torch.no_grad():
-        readout.weight.zero_()
-        means = [run(part, torch.from_numpy(frames)).relu().mean(dim=(0, 2, 3)) for part in (detectors, noise)]
-        for k, name in enumerate(classes):
-            part, row, half = (noise, k, 1) if name is None else (detectors, names.index(name), 0)
-            scale = 1 / float(means[half][row])
-            for channel, spread in enumerate(generator.dirichlet(np.ones(each)), start=k * each):
-                into = slice(half * WIDTHS[1], (half + 1) * WIDTHS[1])
-                readout.weight[channel, into] = part[2].weight[row] * scale * spread
-                readout.bias[channel] = part[2].bias[row] * scale * spread  # type: ignore[index]
+    readout = _readout(detectors, noise, rows, frames, generator)
     modules: dict[str, nn.Module] = {}
     for layer, convolution in (("1a", first), ("2a", second), ("2b", readout)):
         modules |= {f"{layer}_conv": convolution, layer: nn.ReLU()}
-    return Planted(assemble("planted", modules, np.repeat(senses, each)), tuple(classes))
+    return Planted(assemble("planted", modules, np.repeat(senses, CHANNELS // features)), tuple(planted))
 
 
-def _sense(name: str | None, generator: np.random.Generator) -> int:
-    """The sign that the game gives a class, or either one where it gives none."""
-    return (SENSE[name] if name is not None else 0) or int(generator.choice((-1, 1)))
+def _readout(
+    detectors: Sequence[nn.Conv2d],
+    noise: Sequence[nn.Conv2d],
+    rows: Sequence[int | None],
+    frames: Frames,
+    generator: np.random.Generator,
+) -> nn.Conv2d:
+    """Layer 2b on both halves: feature k is row `rows[k]` of the detectors, or for None row k of the noise."""
+    readout = nn.Conv2d(2 * WIDTHS[1], CHANNELS, KERNELS[2], padding=KERNELS[2] // 2)
+    width = CHANNELS // len(rows)
+    with torch.no_grad():
+        readout.weight.zero_()
+        means = [run(half, torch.from_numpy(frames)).relu().mean(dim=(0, 2, 3)) for half in (detectors, noise)]
+        for k, planted in enumerate(rows):
+            half, part, row = (1, noise, k) if planted is None else (0, detectors, planted)
+            scale = 1 / float(means[half][row])
+            inputs = slice(half * WIDTHS[1], (half + 1) * WIDTHS[1])
+            for channel, spread in enumerate(generator.dirichlet(np.ones(width)), start=k * width):
+                readout.weight[channel, inputs] = part[2].weight[row] * scale * spread
+                readout.bias[channel] = part[2].bias[row] * scale * spread  # type: ignore[index]
+    return readout
+
+
+def _sense(kind: Kind | None, generator: np.random.Generator) -> int:
+    """The sense that the game gives a kind, or either one where it gives none."""
+    return (kind.sense if kind is not None else 0) or int(generator.choice((-1, 1)))
 
 
 def _side_by_side(left: nn.Conv2d, right: nn.Conv2d, apart: bool) -> nn.Conv2d:

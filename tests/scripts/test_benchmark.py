@@ -13,11 +13,11 @@ def test_a_ratio_below_the_least_is_an_error_and_the_figures_are_there(tmp_path:
     assert done.returncode == 1
     assert "error: impala: fast is" in done.stderr
     assert "times plain, not 1000.0." in done.stderr
-    found = json.loads((tmp_path / "runs/benchmark/train-impala-cpu-t1/benchmark.json").read_text())
-    rates = {name: row["steps_per_second"] for name, row in found["variants"].items()}
+    written = json.loads((tmp_path / "runs/benchmark/train-impala-cpu-t1/benchmark.json").read_text())
+    rates = {name: row["steps_per_second"] for name, row in written["variants"].items()}
     assert set(rates) == {"plain", "fast", "contiguous"}
-    assert found["ratio"] == rates["fast"] / rates["plain"]
-    assert "1 of" in found["machine"]["description"]
+    assert written["ratio"] == rates["fast"] / rates["plain"]
+    assert "1 of" in written["machine"]["description"]
 
 
 def test_what_cannot_be_measured_is_refused(tmp_path: Path) -> None:

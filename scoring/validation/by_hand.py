@@ -1,0 +1,60 @@
+"""Edges and constants detect no sprite; how near a filter for the coin's yellow comes to a coin detector."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rollouts.bank import FrameBank
+from rollouts.progress import Update, silent
+from scoring.draw.charts import bars, panels, save
+from scoring.evidence import Evidence
+from scoring.validation.base import Check, Outcome, at_most, explained, judged, reported
+from scoring.validation.controls import HANDMADE, handmade
+from scoring.verdict import Cutoffs
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """`kappa` of each feature on each class."""
+
+    kappa: list[list[float]]
+    features: list[str]
+    classes: list[str]
+
+
+def by_hand(bank: FrameBank, evidence: Evidence, progress: Update = silent) -> Outcome[ByHand]:
+    subject = explained(handmade(), bank, evidence, steps=1)
+    verdict, game = judged(subject, "channels").verdict, subject.game
+    progress(0, "features made by hand")
+    removable = np.flatnonzero(subject.headline & game.flags("removable"))
+    checks = []
+    for k, name in enumerate(HANDMADE):
+        kappa = np.nan_to_num(verdict.kappa[k, removable])
+        highest, nearest = float(kappa.max()), game.names[removable[int(kappa.argmax())]]
+        if name == "yellow":
+            kind = int(verdict.kind[k])
+            note = f"passes as {game.names[kind]}" if kind >= 0 else f"passes as nothing; nearest {nearest}"
+            coin = float(np.nan_to_num(verdict.kappa[k, game.index("coin")]))
+            checks.append(reported("yellow filter: kappa on coins, reported", coin, note))
+        else:
+            title = f"{name}: highest kappa on a sprite"
+            checks.append(Check(title, highest, f"< {Cutoffs.kappa}", highest < Cutoffs.kappa, nearest))
+    wrong = sum(bool(verdict.interpretable[HANDMADE.index(name)]) for name in ("edges", "constant"))
+    checks.append(at_most("edges and constants that are found, surface among the classes", wrong, 0))
+    return Outcome(checks, ByHand(verdict.kappa.tolist(), list(HANDMADE), list(game.names)))
+
+
+def figure(details: ByHand, path: Path) -> None:
+    """Kappa of each feature made by hand on each class."""
+    picture, (axis,) = panels(1, 7.0)
+    kappa = np.array(details.kappa, dtype=float)
+    places = np.arange(kappa.shape[1])
+    for number, (name, hatch) in enumerate(zip(details.features, ("", "//", ".."), strict=True)):
+        bars(axis, places + 0.27 * (number - 1), np.nan_to_num(kappa[number]), 0.27, number, name, hatch)
+    for least, style in ((Cutoffs.kappa, "--"), (Cutoffs.fixed, ":")):
+        axis.axhline(least, color="0.5", lw=1, ls=style)
+    axis.set(xticks=places, xticklabels=details.classes, ylabel="κ")
+    axis.set_title("features made by hand (dashed: cut-off; dotted: of surface)")
+    axis.legend(fontsize=8)
+    save(picture, path)
