@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from agents.checkpoint import load_agent
-from agents.completion import Row, complete
+from agents.completion import LEVELS, Row, complete
 from agents.computation import tune_process
 from agents.naming import agent_files
 from common.command import main, plain
@@ -15,6 +15,7 @@ from common.progress import CONSOLE, track
 from common.values import cores, whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
+from scoring.draw.words import NONE, percent_with_interval
 
 FILE = "evaluations.json"
 
@@ -28,30 +29,33 @@ def agents_of(spec: str | list[str]) -> list[Path]:
     return agents
 
 
-def shown(rows: list[Row]) -> Table:
-    """A line an agent, in order of what their training cost."""
-    table = Table("agent", "steps", "TFLOP", "training levels", "unseen levels")
-    by_agent: dict[str, dict[str, Row]] = {}
+def table(rows: list[Row]) -> Table:
+    """A line an agent, by the number of levels and then by what the training cost."""
+    lines = Table("agent", "steps", "TFLOP", *(f"{levels} levels" for levels in LEVELS))
     for row in sorted(rows, key=lambda row: (row.num_levels, row.flops or 0)):
-        by_agent.setdefault(row.agent, {})[row.levels] = row
-    for name, levels in by_agent.items():
-        row = levels["unseen"]
-        shares = [f"{levels[key].completed:.1%} ({levels[key].low:.1%} to {levels[key].high:.1%})" for key in levels]
-        table.add_row(name, f"{row.steps:,}", "" if row.flops is None else f"{row.flops / 1e12:,.1f}", *shares)
-    return table
+        if row.levels == LEVELS[0]:
+            same = {other.levels: other for other in rows if other.sha256 == row.sha256}
+            flops = NONE if row.flops is None else f"{row.flops / 1e12:,.1f}"
+            shares = [
+                percent_with_interval(same[levels].completed, (same[levels].low, same[levels].high))
+                for levels in LEVELS
+            ]
+            lines.add_row(row.agent, f"{row.steps:,}", flops, *shares)
+    return lines
 
 
 def task(config: DictConfig) -> None:
     values = plain(config)
     episodes, seed = whole(values["episodes"], "episodes"), whole(values["seed"], "seed")
-    threads = whole(values["threads"], "threads") or cores()
     agents = {str(path.with_suffix("")): load_agent(path) for path in agents_of(values["agent"])}
-    torch.set_num_threads(threads)
+    torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
+    threads = whole(values["env_threads"], "env_threads") or cores()
     with locked(Path(values["output"])) as output:
-        CONSOLE.print(shown(complete(output / FILE, agents, episodes, seed, threads, track)))
-        CONSOLE.print(f"{output / FILE}: {episodes:,} episodes or a few more of each, 95 % Wilson intervals")
+        rows = complete(output / FILE, agents, episodes, seed, threads, track)
+        CONSOLE.print(table(rows))
+        CONSOLE.print(f"{output / FILE}: {rows[0].episodes:,} episodes of each, 95 % Wilson intervals, seed {seed}")
 
 
 if __name__ == "__main__":
-    main(task, "evaluate", lambda config: "")
+    main(task, "evaluate")

@@ -10,13 +10,12 @@ from omegaconf import DictConfig
 from agents.banks import BankSettings, Named, obtain
 from agents.checkpoint import fingerprint
 from agents.computation import tune_process
-from agents.naming import named_agents
+from agents.naming import differences, named_agents
 from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.values import picked
 from rollouts.errors import InputError
 from scoring.features.kinds import shown_kinds
-from scoring.naming import differences
 from scoring.pipeline import check
 from scoring.report.build import check_players, score_agents, write_report
 from scoring.report.page import check_folder
@@ -60,7 +59,7 @@ def task(config: DictConfig) -> None:
         check(agent, scoring)
     made = {
         "agents": {name: fingerprint(agent) for name, agent in agents},
-        "settings": {name: value for name, value in values.items() if name not in ("output", "threads")},
+        "settings": {name: value for name, value in values.items() if name not in ("output", "env_threads")},
     }
     tune_process()
     before = check_folder(Path(HydraConfig.get().runtime.output_dir))
