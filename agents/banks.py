@@ -8,7 +8,7 @@ from pathlib import Path
 from agents.checkpoint import Agent
 from agents.play import Player
 from rollouts.bank import BankError, FrameBank, load, save
-from rollouts.collecting import PLANS, BankPlan, collect, collection_steps
+from rollouts.collecting import PLANS, TRAJECTORY, BankPlan, collect, collection_steps
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from rollouts.progress import Track, untracked
@@ -56,6 +56,11 @@ class BankSettings:
         return replace(plan, per_environment=self.frames // plan.environments, pool_frames=self.pool_frames)
 
     @property
+    def trajectory(self) -> "BankSettings":
+        """The same of consecutive frames of one environment, without any to fit features on."""
+        return replace(self, bank=TRAJECTORY.kind, pool_frames=0)
+
+    @property
     def name(self) -> str:
         """The bank in a run's name: what a file is called; else the kind, and what is not the default."""
         if not self.played:
@@ -74,7 +79,7 @@ def folder_name(settings: BankSettings, players: Sequence[str]) -> str:
     names = "+".join(players)
     if len(names) > LONGEST:
         names = f"{len(players)}-agents-{sha256(names.encode()).hexdigest()[:8]}"
-    return f"{names}-{settings.name}"
+    return f"{names}-{settings.plan.kind and settings.name}"
 
 
 def play(settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:

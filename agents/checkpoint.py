@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from agents.evaluation import Evaluation
 from agents.networks import NETWORKS, ActorCritic
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions, renderer_sha256
 from rollouts.errors import InputError
@@ -40,7 +41,7 @@ class Agent:
     steps: int = 0
     renderer: str = field(default_factory=renderer_sha256)
     curve: list[tuple[int, float]] = field(default_factory=list)
-    evaluation: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Evaluation] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,7 +67,7 @@ class Agent:
             "steps": self.steps,
             "renderer": self.renderer,
             "curve": self.curve,
-            "evaluation": self.evaluation,
+            "evaluation": {levels: evaluation.to_json() for levels, evaluation in self.evaluation.items()},
             "training": self.training,
         }
 
@@ -132,7 +133,7 @@ def load_agent(path: str | Path, network: str | None = None) -> Agent:
             steps=metadata["steps"],
             renderer=metadata["renderer"],
             curve=[(int(steps), float(value)) for steps, value in metadata["curve"]],
-            evaluation=metadata["evaluation"],
+            evaluation={levels: Evaluation.from_json(values) for levels, values in metadata["evaluation"].items()},
             training=metadata["training"],
         )
     except (KeyError, TypeError) as error:

@@ -3,6 +3,7 @@
 `docs/performance.md` says what each choice was measured to bring.
 """
 
+import copy
 import ctypes
 import platform
 import shutil
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
@@ -118,6 +120,18 @@ def choose(
 def computes_bfloat16(device: str) -> bool:
     """Whether the device multiplies bfloat16 matrices in hardware."""
     return torch.cuda.is_bf16_supported() if device == "cuda" else bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def frame_flops(network: ActorCritic) -> tuple[int, int]:
+    """Floating-point operations that one frame costs: a forward pass, and a forward and a backward pass."""
+    model = copy.deepcopy(network).to("meta")
+    frames = torch.zeros(1, 64, 64, 3, dtype=torch.uint8, device="meta")
+    with FlopCounterMode(display=False) as acting, torch.no_grad():
+        model(frames)
+    with FlopCounterMode(display=False) as learning:
+        logits, values = model(frames)
+        (logits.sum() + values.sum()).backward()
+    return int(acting.get_total_flops()), int(learning.get_total_flops())
 
 
 def tune_process() -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from agents.checkpoint import Agent
-from agents.play import play, wilson
+from agents.evaluation import wilson
+from agents.play import play
 from rollouts.coinrun.state import ENEMY, LAVA, LAVA_TOP, SAW, SPACE, parse, serialize
 from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError

@@ -1,7 +1,9 @@
-"""Agents by what a command line says of them."""
+"""Agents by what a command line says of them, and settings as a part of a folder's name."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from rollouts.env import EnvOptions
@@ -43,3 +45,22 @@ def agent_files(spec: str) -> list[str]:
     if not files:
         raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it.")
     return files
+
+
+def only_agent(spec: str | Sequence[str]) -> tuple[str, Agent]:
+    """The one agent that is named; raises `InputError` for a list."""
+    agents = named_agents(spec)
+    if len(agents) > 1:
+        raise InputError("agent is a list; score one agent at a time, or use -m with agent=a,b.")
+    return agents[0]
+
+
+def differences(settings: Any, skip: tuple[str, ...] = ()) -> str:
+    """'-name+value' for each field of a dataclass that is not at its default."""
+    default = type(settings)()
+    changed = []
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if field.name not in skip and value != getattr(default, field.name):
+            changed.append(f"-{field.name.replace('_', '')}{value}")
+    return "".join(changed).replace("/", "_")

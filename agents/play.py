@@ -1,7 +1,7 @@
 """Playing: an agent as "observations in, actions out", and how well it does on given levels."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.checkpoint import Agent
 from agents.computation import computes_bfloat16
+from agents.evaluation import Evaluation, wilson
 from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 from rollouts.progress import Update, silent
@@ -34,29 +35,6 @@ class Player:
         chosen = torch.multinomial(logits.float().cpu().softmax(dim=-1), 1, generator=self.generator).squeeze(-1)
         picked: NDArray[np.int32] = self.actions[chosen.numpy()]
         return picked
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Completed levels of `episodes` played on [levels[0], levels[1]); the interval is Wilson's, 95 %."""
-
-    levels: tuple[int, int]
-    episodes: int
-    completed: float
-    interval: tuple[float, float]
-    mean_return: float
-    mean_length: float
-
-    def to_json(self) -> dict[str, object]:
-        return asdict(self)
-
-
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95 % interval of a proportion (Wilson 1927)."""
-    share = successes / trials
-    centre = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    return max(float(centre - half), 0.0), min(float(centre + half), 1.0)  # rounding may pass 0 and 1
 
 
 @dataclass(frozen=True)

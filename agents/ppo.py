@@ -18,7 +18,10 @@ class TrainingError(InputError):
 
 @dataclass(frozen=True)
 class PPOConfig:
-    """The settings shared by train-procgen (Cobbe et al. 2020), CleanRL and Hilton et al. 2020."""
+    """The settings shared by train-procgen (Cobbe et al. 2020), CleanRL and Hilton et al. 2020.
+
+    `decay_start` is the environment step from which on the learning rate falls, 0 for never.
+    """
 
     num_envs: int = 64
     rollout_steps: int = 256
@@ -32,11 +35,14 @@ class PPOConfig:
     entropy_coef: float = 0.01
     value_coef: float = 0.5
     max_grad_norm: float = 0.5
+    decay_start: int = 0
 
     def __post_init__(self) -> None:
         for name in ("num_envs", "rollout_steps", "minibatches", "epochs"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.decay_start < 0:
+            raise InputError(f"decay_start is {self.decay_start}; it must be at least 0.")
         if self.batch_size % self.minibatches:
             raise InputError(
                 f"{self.num_envs} environments x {self.rollout_steps} steps do not divide into "
@@ -47,6 +53,14 @@ class PPOConfig:
     def batch_size(self) -> int:
         """Transitions of one rollout."""
         return self.num_envs * self.rollout_steps
+
+    def decay(self, steps: int) -> float:
+        """What is left of the learning rate after `steps` environment steps: sqrt(start / steps).
+
+        It does not depend on how long the training will be, so a training can be prolonged (the decay of Vaswani et al.
+        2017, equation 3, in environment steps).
+        """
+        return 1.0 if steps <= self.decay_start or self.decay_start == 0 else float(np.sqrt(self.decay_start / steps))
 
 
 @dataclass
@@ -141,6 +155,10 @@ class RewardNormaliser:
         scaled: NDArray[np.float32] = np.clip(rewards / np.sqrt(self.variance + 1e-8), -10, 10).astype(np.float32)
         return scaled
 
+    def factor(self, reward: float) -> float:
+        """What a reward of this size is multiplied by at present, the clipping included."""
+        return float(np.clip(reward / np.sqrt(self.variance + 1e-8), -10, 10) / reward)
+
 
 class Learner:
     """A network, its optimiser and the update that one rollout makes."""
@@ -151,6 +169,11 @@ class Learner:
         self.computation = computation
         self.forward = computation.function(network)
         self.optimiser = torch.optim.Adam(network.parameters(), lr=config.learning_rate, eps=config.adam_eps)
+
+    def set_rate(self, learning_rate: float) -> None:
+        """Give the optimiser another learning rate."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
 
     @torch.no_grad()
     def act(self, frames: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from agents.checkpoint import (
     save_tensors,
     untrained_agent,
 )
-from agents.computation import Computation
+from agents.computation import Computation, frame_flops
+from agents.distillation import DistillationConfig, Distiller
 from agents.networks import NETWORKS
 from agents.play import evaluate
 from agents.ppo import Learner, PPOConfig, RewardNormaliser, Rollout
@@ -45,6 +47,7 @@ class TrainConfig:
     """What is trained, on what, for how long, and how it is run.
 
     `actions` is `all` of procgen's, or those that are `distinct` in the game.
+    In the first `distillation.steps` of them a teacher is imitated, PPO follows with the same weights and optimiser.
     `total_steps` counts environment steps and is rounded up to whole rollouts; the agent is also kept at the end of
     each of `milestones` equal parts of them (0: only at the end). A `deterministic` run refuses to go on
     with another computation, number of threads or torch, so that stopping it changes nothing; it needs a CPU, since
@@ -55,6 +58,7 @@ class TrainConfig:
     options: EnvOptions = field(default_factory=EnvOptions)
     actions: str = "all"
     ppo: PPOConfig = field(default_factory=PPOConfig)
+    distillation: DistillationConfig = field(default_factory=DistillationConfig)
     seed: int = 0
     total_steps: int = 25_000_000
     computation: Computation = field(default_factory=Computation)
@@ -75,6 +79,11 @@ class TrainConfig:
             raise InputError(f"milestones is {self.milestones}; it must be at least 0.")
         if self.ppo.num_envs % self.computation.halves:
             raise InputError(f"{self.ppo.num_envs} environments do not divide into {self.computation.halves} halves.")
+        if self.distillation.steps and self.ppo.batch_size % self.distillation.minibatch:
+            raise InputError(
+                f"{self.ppo.num_envs} environments x {self.ppo.rollout_steps} steps do not divide into minibatches of "
+                f"{self.distillation.minibatch} (distillation.minibatch)."
+            )
         if self.deterministic and not self.saves_environments:
             raise InputError("A deterministic run needs the CPU: a GPU's run begins new episodes when it goes on.")
         self.options.unseen()  # refuses levels that must stay unseen
@@ -94,6 +103,11 @@ class TrainConfig:
         """What may not change either when a deterministic run is resumed."""
         threads, version = torch.get_num_threads(), torch.__version__
         return {"computation": asdict(self.computation), "torch_threads": threads, "torch": version}
+
+    def imitated(self, steps: int) -> int:
+        """How many of the first `steps` environment steps imitate the teacher, in whole rollouts."""
+        batch = self.ppo.batch_size
+        return min(steps, -(-self.distillation.steps // batch) * batch)
 
     @property
     def action_set(self) -> tuple[int, ...]:
@@ -123,7 +137,7 @@ class Trainer:
         ppo = config.ppo
         self.agent = untrained_agent(config.network, config.options, config.seed, config.action_set)
         self.agent.network.train()
-        self.agent.training = {"ppo": asdict(ppo), **config.circumstances()}
+        self.agent.training = {"ppo": asdict(ppo), **config.circumstances(), "flops": 0}
         self.learner = Learner(self.agent.network, ppo, config.computation)
         device, halves = config.computation.device, config.computation.halves
         size = ppo.num_envs // halves
@@ -150,24 +164,54 @@ class Trainer:
         self.episode_returns = np.zeros(num)
         self.episode_lengths = np.zeros(num, dtype=np.int64)
 
+    @cached_property
+    def flops(self) -> tuple[int, int]:
+        """Floating-point operations of a frame's forward pass, and of a forward and a backward one."""
+        return frame_flops(self.agent.network)
+
+    @cached_property
+    def distiller(self) -> Distiller:
+        """Read when it is first needed: the teacher's file may be gone when its part of the training is over."""
+        return Distiller(self.config.distillation, self.learner, self.config.options, self.agent.actions)
+
+    @property
+    def distilling(self) -> bool:
+        """Whether the next update imitates the teacher."""
+        return self.agent.steps < self.config.distillation.steps
+
     @property
     def finished(self) -> bool:
         return self.agent.steps >= self.config.total_steps
 
     def step(self) -> Progress:
-        """One rollout and one update."""
+        """One rollout and one update, by the teacher while its part of the training lasts."""
+        ppo, training = self.config.ppo, self.agent.training
+        distiller = self.distiller if self.distilling else None
+        base = ppo.learning_rate if distiller is None else self.config.distillation.learning_rate
+        self.learner.set_rate(base * ppo.decay(self.agent.steps))
         start = time.perf_counter()
         rollout = self._rollout()
         middle = time.perf_counter()
-        scalars = self.learner.update(rollout, self.generator)
+        if distiller is None:
+            scalars = self.learner.update(rollout, self.generator)
+        else:
+            scale, begin = self.normaliser.factor(self.config.options.rules.completed_return), self.agent.steps == 0
+            scalars = distiller.update(rollout.frames, scale, self.generator, begin)
         end = time.perf_counter()
-        self.agent.steps += self.config.ppo.batch_size
+        self.agent.steps += ppo.batch_size
+        acting, learning = self.flops
+        if distiller is None:
+            training["flops"] += ppo.batch_size * (acting + ppo.epochs * learning)
+        else:
+            epochs = self.config.distillation.epochs
+            training["flops"] += ppo.batch_size * (acting + distiller.flops + epochs * learning)
+            training["distillation"] = distiller.record(self.agent.steps)
         if self.recent:
             returns, lengths = np.array(self.recent).T
             scalars |= {"episode_return": float(returns.mean()), "episode_length": float(lengths.mean())}
             self.agent.curve.append((self.agent.steps, round(float(returns.mean()), 4)))
         scalars |= {
-            "steps_per_second": self.config.ppo.batch_size / (end - start),
+            "steps_per_second": ppo.batch_size / (end - start),
             "rollout_seconds": middle - start,
             "update_seconds": end - middle,
             "reward_scale": float(1 / np.sqrt(self.normaliser.variance + 1e-8)),
@@ -254,6 +298,8 @@ class Trainer:
                 "environments": self.config.saves_environments,
                 "renderer": renderer_sha256(),
                 "steps": self.agent.steps,
+                "flops": self.agent.training["flops"],
+                "distillation": self.agent.training.get("distillation"),
                 "curve": self.agent.curve,
                 "recent": list(self.recent),
                 "normaliser": [normaliser.mean, normaliser.variance, normaliser.count],
@@ -281,6 +327,8 @@ class Trainer:
                 f"{path} was trained on frames of renderer {metadata['renderer'][:12]}; "
                 f"this one is {renderer_sha256()[:12]}."
             )
+        steps, distilled = metadata["steps"], metadata.get("distillation")
+        self._check_distillation(path, steps, distilled)
         network = {name[8:]: value for name, value in tensors.items() if name.startswith("network.")}
         load_weights(self.agent.network, network, path)
         names = [name for name, _ in self.agent.network.named_parameters()]
@@ -292,7 +340,11 @@ class Trainer:
             if f"adam.{name}.step" in tensors
         }
         self.learner.optimiser.load_state_dict(optimiser)
-        self.agent.steps = metadata["steps"]
+        self.agent.steps = steps
+        acting, learning = self.flops
+        self.agent.training["flops"] = metadata.get("flops", steps * (acting + self.config.ppo.epochs * learning))
+        if distilled:
+            self.agent.training["distillation"] = distilled
         if self.config.saves_environments and metadata["environments"]:
             self.generator.set_state(tensors["generator"])
             states = [tensors[f"env.{index:05d}"].numpy().tobytes() for index in range(self.config.ppo.num_envs)]
@@ -306,6 +358,29 @@ class Trainer:
         self.normaliser.mean, self.normaliser.variance, self.normaliser.count = metadata["normaliser"]
         self.recent.extend((float(value), int(length)) for value, length in metadata["recent"])
         self.agent.curve = [(int(steps), float(value)) for steps, value in metadata["curve"]]
+
+    def _check_distillation(self, path: Path, steps: int, was: dict[str, Any] | None) -> None:
+        """Refuse a state after `steps` steps whose part under a teacher, as `Distiller.record` has it, was another."""
+        config = self.config.distillation
+        done, asked = 0 if was is None else was["steps"], self.config.imitated(steps)
+        if done != asked:
+            raise CheckpointError(
+                f"{path} imitated a teacher in {done:,} of its {steps:,} steps; with distillation.steps = "
+                f"{config.steps:,} it would be {asked:,}."
+            )
+        if was is None:
+            return
+        for key in ("epochs", "minibatch", "learning_rate"):
+            if was[key] != getattr(config, key):
+                raise CheckpointError(
+                    f"{path} was trained with distillation.{key} = {was[key]}; it cannot go on with "
+                    f"{getattr(config, key)}."
+                )
+        if steps < config.steps and self.distiller.fingerprint != was["teacher"]:
+            raise CheckpointError(
+                f"{path} imitated the teacher {was['teacher'][:12]}; {config.teacher} is "
+                f"{self.distiller.fingerprint[:12]}."
+            )
 
 
 def resume(trainer: Trainer, folder: Path, warn: Callable[[str], None]) -> None:
@@ -374,8 +449,9 @@ def train(
     agent.network.eval()
     if config.evaluation_episodes:
         for name, options in (("training", config.options), ("unseen", config.options.unseen())):
-            found = evaluate(agent, options, config.evaluation_episodes, config.seed + 1, config.env_threads)
-            agent.evaluation[name] = found.to_json()
+            agent.evaluation[name] = evaluate(
+                agent, options, config.evaluation_episodes, config.seed + 1, config.env_threads
+            )
     save_agent(folder / "agent.safetensors", agent)
     return agent
 

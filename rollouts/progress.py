@@ -1,6 +1,5 @@
 """How long work tells what it has done, whoever shows it."""
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
@@ -11,14 +10,16 @@ class Update(Protocol):
     def __call__(self, more: int, note: str = "") -> None: ...
 
 
-Track = Callable[[str, int], AbstractContextManager[Update]]
-"""Begins to show work of a name and a total, until the end of the block."""
+class Track(Protocol):
+    """Begins to show work of a name and a total, until the end of the block; `start` of it was done before."""
+
+    def __call__(self, name: str, total: int, start: int = 0) -> AbstractContextManager[Update]: ...
 
 
 def silent(more: int, note: str = "") -> None:
     """Shows nothing."""
 
 
-def untracked(name: str, total: int) -> AbstractContextManager[Update]:
+def untracked(name: str, total: int, start: int = 0) -> AbstractContextManager[Update]:
     """Shows nothing of any work."""
     return nullcontext(silent)

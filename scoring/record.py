@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from agents.evaluation import Evaluation
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.metrics.statistics import Number
@@ -129,7 +130,7 @@ class AgentRecord:
     steps: int
     seed: int
     options: EnvOptions
-    evaluation: dict[str, dict[str, Any]]
+    evaluation: dict[str, Evaluation]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from agents.computation import frame_flops
 from agents.networks import ActorCritic
 from rollouts.env import EnvOptions, make_env, observe
 
@@ -54,14 +54,8 @@ def matrix_flops(device: str, dtype: torch.dtype, seconds: float = 0.5) -> float
 
 def network_flops(network: str, epochs: int) -> int:
     """Floating-point operations that a step costs: one forward pass to act, `epochs` forward and backward to learn."""
-    model = ActorCritic(network, 15)
-    frames = torch.zeros(1, 64, 64, 3, dtype=torch.uint8)
-    with FlopCounterMode(display=False) as acting, torch.no_grad():
-        model(frames)
-    with FlopCounterMode(display=False) as learning:
-        logits, values = model(frames)
-        (logits.sum() + values.sum()).backward()
-    return int(acting.get_total_flops() + epochs * learning.get_total_flops())
+    acting, learning = frame_flops(ActorCritic(network, 15))
+    return acting + epochs * learning
 
 
 def environment_rate(num_envs: int, halves: int, threads: int, seed: int) -> float:

@@ -46,6 +46,11 @@ class Attribution:
         return self.activations * self.gradients
 
     @property
+    def activations_or_maps(self) -> Maps:
+        """What says where a feature fires (N, C, H, W): the activations where the method has them, else the maps."""
+        return self.maps if self.activations is None else self.activations
+
+    @property
     def completeness_error(self) -> NDArray[np.float64]:
         """|sum of the maps - (F - baseline)| (N,), 0 for exact integrated gradients; nan where nothing is claimed."""
         if self.baseline is None:

@@ -11,7 +11,7 @@ from scoring.metrics.arrays import FloatArray
 from scoring.rating.agreement import complete, group_means, icc, mean_spearman, rank_correlation, rating, spearman
 from scoring.rating.answers import Answer
 from scoring.rating.study import Study
-from scoring.report.table import interval
+from scoring.tables import interval
 
 FORMAT = "coinrun-ratings-1"
 HEADLINE = ("interpretable_fraction", "graded_score")

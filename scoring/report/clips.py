@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rollouts.bank import FrameBank
-from rollouts.coinrun.masks import Renderer, Thing, surface, without
-from rollouts.coinrun.state import parse
+from rollouts.game import Game, Kind
+from rollouts.masks import Thing
 from rollouts.procgen_state import State
 from rollouts.progress import Update, silent
-from scoring.evidence import NAMES, REMOVABLE, Evidence
+from rollouts.renderers import RENDERERS
+from scoring.evidence import Evidence
 
-SURFACE_BIT = 128
-"""Added to a pixel's label where it is surface, which is a part of the wall and no object of its own."""
+PART_BIT = 128
+"""Added to a pixel's label where it is of a kind that is a part of another, such as the surface of walls."""
 
 BoolArray = NDArray[np.bool_]
 Frames = NDArray[np.uint8]
@@ -22,7 +23,7 @@ Frames = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Item:
-    """What is taken out of a frame at once: an enemy with its trail, say, or all lava. `mask` (64, 64) is where it is.
+    """What is taken out of a frame at once: an object, or all of a kind. `mask` (64, 64) is where it is.
 
     `things` is empty for what only a whole class of it is known of.
     """
@@ -36,12 +37,14 @@ class Item:
 class Clip:
     """N frames (N, 64, 64, 3) with a label for each pixel, and M frames with an item taken out.
 
-    `labels` (N, 64, 64) uint8 is 0 or 1 + the item's place in `kinds[i]`, and `SURFACE_BIT` more on surface.
+    `labels` (N, 64, 64) uint8 is 0 or 1 + the item's place in `kinds[i]`, and `PART_BIT` more on a kind that is a part
+    of another.
     `removed` (M, 64, 64, 3) is frame `index` (M,) without its item `item` (M,), sorted by frame. `episode` (N,) counts
     episodes, or environments where the frames do not follow one another; `consecutive` says which.
     """
 
     name: str
+    game: Game
     frames: Frames
     labels: NDArray[np.uint8]
     kinds: tuple[tuple[str, ...], ...]
@@ -58,72 +61,89 @@ class Clip:
         return len(self.frames)
 
 
-def items(state: State, things: Sequence[Thing]) -> list[Item]:
-    """The things of a frame as the page takes them out: trails with the nearest enemy, all lava together."""
+def items(game: Game, state: State, things: Sequence[Thing]) -> list[Item]:
+    """The things of a frame as the page takes them out.
+
+    All of a kind together where its kind says so; else object by object, with what belongs to it: a thing that is drawn
+    under a kind's second name goes with the nearest one that is drawn under its first.
+    """
+    owner = {name: kind for kind in game.kinds if kind.part is None for name in kind.drawn}
     grouped: dict[tuple[str, object], list[Thing]] = {}
-    enemies = [int(thing.place) for thing in things if thing.kind == "enemy" and isinstance(thing.place, int)]
     for thing in things:
-        if thing.kind in ("enemy", "trail"):
-            grouped.setdefault(("enemy", _nearest(state, thing, enemies)), []).append(thing)
-        elif thing.kind in ("lava", "wall", "velocity"):
-            grouped.setdefault((thing.kind, None), []).append(thing)
-        else:
-            grouped.setdefault((thing.kind, thing.place), []).append(thing)
+        kind = owner[thing.drawn]
+        place: object = None if kind.together else thing.place
+        if len(kind.drawn) > 1:
+            place = _nearest(state, thing, [other for other in things if other.drawn == kind.drawn[0]])
+        grouped.setdefault((kind.name, place), []).append(thing)
     return [
-        Item(kind, tuple(group), np.logical_or.reduce([thing.mask for thing in group]))
-        for (kind, _), group in grouped.items()
+        Item(name, tuple(group), np.logical_or.reduce([thing.mask for thing in group]))
+        for (name, _), group in grouped.items()
     ]
 
 
-def _nearest(state: State, thing: Thing, enemies: Sequence[int]) -> int | None:
-    """The place of the enemy that is nearest to an enemy (itself) or a trail; None without an enemy in the frame."""
+def _nearest(state: State, thing: Thing, others: Sequence[Thing]) -> int | None:
+    """The place of the entity among `others` that is nearest to an entity, itself perhaps; None without any."""
     own = state.entities[thing.place]
     x, y = state.entities["x"] - own["x"], state.entities["y"] - own["y"]
-    return min(enemies, key=lambda place: float(x[place] ** 2 + y[place] ** 2), default=None)
+    places = [other.place for other in others if isinstance(other.place, int)]
+    return min(places, key=lambda place: float(x[place] ** 2 + y[place] ** 2), default=None)
 
 
-def labelled(shown: Sequence[Item], on_surface: BoolArray) -> NDArray[np.uint8]:
+def part_of_page(game: Game) -> Kind | None:
+    """The kind that is a part of another, and that labels mark by `PART_BIT`; None without any."""
+    return next((kind for kind in game.kinds if kind.part is not None), None)
+
+
+def labelled(visible: Sequence[Item], on_part: BoolArray) -> NDArray[np.uint8]:
     """The label (64, 64) of each pixel."""
     labels = np.zeros((64, 64), dtype=np.uint8)
-    for number, item in enumerate(shown, start=1):
+    for number, item in enumerate(visible, start=1):
         labels[item.mask] = number
-    labels[on_surface] |= SURFACE_BIT
+    labels[on_part] |= PART_BIT
     return labels
 
 
 def trajectory(bank: FrameBank, progress: Update = silent) -> Clip:
-    """A bank's frames, each single object of them taken out in turn. `progress` is told frames done.
+    """A bank's frames, each single object of them taken out in turn. `progress` is told of each frame.
 
     Raises `BankError` when another build of the renderer drew the bank.
     """
     bank.check_renderer()
-    renderer = Renderer()
+    game = bank.options.rules
+    renderer, part, removable = RENDERERS[game.name](), part_of_page(game), game.named("removable")
     labels, kinds, removed, index, place = [], [], [], [], []
     for i, data in enumerate(bank.states):
-        state = parse(data)
-        shown = items(state, renderer.masks(state).objects)
-        wall = np.logical_or.reduce([np.zeros((64, 64), dtype=bool), *(s.mask for s in shown if s.kind == "wall")])
-        labels.append(labelled(shown, surface(wall)))
-        kinds.append(tuple(item.kind for item in shown))
-        for number, item in enumerate(shown):
-            if item.kind in REMOVABLE:
-                removed.append(renderer.render(without(state, item.things)))
+        state = renderer.parse(data)
+        masks = renderer.masks(state)
+        visible = items(game, state, masks.objects)
+        labels.append(labelled(visible, _on_part(game, part, game.kind_masks(masks.drawn))))
+        kinds.append(tuple(item.kind for item in visible))
+        for number, item in enumerate(visible):
+            if item.kind in removable:
+                removed.append(renderer.render(renderer.without(state, item.things)))
                 index.append(i)
                 place.append(number)
         progress(1)
     return _clip("trajectory", bank, labels, kinds, removed, index, place)
 
 
+def _on_part(game: Game, part: Kind | None, masks: BoolArray) -> BoolArray:
+    """Where the kind that is a part of another is (64, 64), of masks (kinds, 64, 64)."""
+    return np.zeros((64, 64), dtype=bool) if part is None else masks[game.index(part.name)]
+
+
 def examples(bank: FrameBank, evidence: Evidence) -> Clip:
     """A bank's frames, each class taken out in turn, as the score did."""
+    game = evidence.game
+    part = part_of_page(game)
     labels, kinds = [], []
     for masks in evidence.masks:
-        shown = [Item(name, (), mask) for name, mask in zip(NAMES, masks, strict=True) if name != "surface"]
-        shown = [item for item in shown if item.mask.any()]
-        labels.append(labelled(shown, masks[NAMES.index("surface")]))
-        kinds.append(tuple(item.kind for item in shown))
+        whole = [Item(k.name, (), mask) for k, mask in zip(game.kinds, masks, strict=True) if k.part is None]
+        visible = [item for item in whole if item.mask.any()]
+        labels.append(labelled(visible, _on_part(game, part, masks)))
+        kinds.append(tuple(item.kind for item in visible))
     removed, index, place = [], [], []
-    for name in removable(evidence):
+    for name in removed_kinds(evidence):
         for i, frame in zip(evidence.removed[name].index, evidence.removed[name].frames, strict=True):
             removed.append(frame)
             index.append(int(i))
@@ -131,9 +151,9 @@ def examples(bank: FrameBank, evidence: Evidence) -> Clip:
     return _clip("examples", bank, labels, kinds, removed, index, place)
 
 
-def removable(evidence: Evidence) -> list[str]:
-    """The classes that `examples` takes out, in its order."""
-    return [name for name in REMOVABLE if name in evidence.removed]
+def removed_kinds(evidence: Evidence) -> list[str]:
+    """The kinds that `examples` takes out, in its order."""
+    return [name for name in evidence.game.named("removable") if name in evidence.removed]
 
 
 def _clip(
@@ -148,6 +168,7 @@ def _clip(
     consecutive = name == "trajectory"
     return Clip(
         name,
+        bank.options.rules,
         bank.frames,
         np.stack(labels),
         tuple(kinds),

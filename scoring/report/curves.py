@@ -24,9 +24,7 @@ def curves_figure(path: Path, groups: Mapping[str, Sequence[Agent]], title: str 
             axis.plot(steps / 1e6, returns, style, color=colour, lw=1.2, label=name if index == 0 else None)
             for levels, face in (("training", colour), ("unseen", "white")):
                 if levels in agent.evaluation:
-                    axis.plot(
-                        agent.steps / 1e6, agent.evaluation[levels]["mean_return"], marker, color=colour, mfc=face
-                    )
+                    axis.plot(agent.steps / 1e6, agent.evaluation[levels].mean_return, marker, color=colour, mfc=face)
     axis.set(xlabel="environment steps, millions", ylabel="mean return (10: every level completed)", ylim=(0, 10.2))
     axis.set_title(title, fontsize=10)
     axis.grid(alpha=0.3)

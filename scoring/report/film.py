@@ -10,9 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from agents.checkpoint import Agent
+from rollouts.bank import FrameBank
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
+from rollouts.progress import Update, silent
 from scoring.draw.frames import overlay
+from scoring.explain.geometry import cell_of_pixel, layer_geometry
+from scoring.explain.methods import attribute
+from scoring.report.views import act
+from scoring.settings import ScoreConfig
 
 Picture = NDArray[np.uint8]
 
@@ -72,6 +79,27 @@ def strip(values: NDArray[np.floating[Any]], first: NDArray[np.bool_], width: in
     for column, (one, other) in enumerate(zip(before, rows, strict=True)):
         picture[min(one, other) : max(one, other) + 2, column] = LINE
     return picture
+
+
+def film(
+    path: Path,
+    agent: Agent,
+    layer: str,
+    settings: ScoreConfig,
+    bank: FrameBank,
+    part: slice,
+    rate: int,
+    progress: Update = silent,
+) -> None:
+    """Write the film of a part of a trajectory; `progress` is told of frames as they are attributed."""
+    frames = bank.frames[part]
+    attribution = attribute(
+        agent.network, layer, frames, settings.target, settings.attribution, settings.steps, progress
+    )
+    first = np.append(True, np.diff(bank.episode) != 0)[part]
+    values, _ = act(agent, frames)
+    cells = cell_of_pixel(layer_geometry(agent.network, layer))
+    write(path, pictures(frames, attribution.maps.sum(axis=1), cells, values, first), rate)
 
 
 def write(path: Path, images: Iterable[Picture], rate: int) -> None:

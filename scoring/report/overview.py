@@ -1,13 +1,15 @@
 """The static part of the report's page: numbers with intervals, training curves and settings."""
 
-import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from agents.checkpoint import Agent
-from scoring.report.table import classes_found, interval
+from agents.evaluation import Evaluation
+from scoring.draw.words import NONE, percent_with_interval, plain, with_interval
+from scoring.metrics.statistics import Number
+from scoring.record import AgainstChance, Record
+from scoring.tables import classes_words
 
 WIDTH, HEIGHT = 560, 190
 """Size of the training curves' picture in pixels."""
@@ -33,48 +35,50 @@ class Row:
     cells: tuple[Cell, ...]
 
 
-def rows(summaries: Sequence[Mapping[str, Any]]) -> list[Row]:
+def rows(records: Sequence[Record]) -> list[Row]:
     """The headline and the diagnostics of each agent; bits are on one axis for all, everything else from 0 to 1."""
-    headline = [summary["headline"] for summary in summaries]
-    diagnostics = [summary["diagnostics"] for summary in summaries]
-    evaluations = [summary["agent"]["evaluation"] for summary in summaries]
-    bits = [d[name]["interval"][1] for d in diagnostics for name in ("lift", "localisation") if d[name]["interval"]]
-    most = max([1.0, *bits])
-    found = [
-        Row("interpretable fraction", "fraction", tuple(cell(h["interpretable_fraction"]) for h in headline)),
-        Row("graded score", "graded", tuple(cell(h["graded_score"]) for h in headline)),
-        Row("lift, bits", "lift", tuple(cell(d["lift"], most) for d in diagnostics)),
-        Row("localisation, bits", "lift", tuple(cell(d["localisation"], most) for d in diagnostics)),
-        Row("orbay2020, and its chance level", "orbay", tuple(_orbay(d) for d in diagnostics)),
+    headlines = [record.headline for record in records]
+    diagnostics = [record.diagnostics for record in records]
+    highest = [number.high for own in diagnostics for number in (own.lift, own.localisation)]
+    most = max([1.0, *(high for high in highest if high is not None)])
+    table = [
+        Row("interpretable fraction", "fraction", tuple(cell(own.interpretable_fraction) for own in headlines)),
+        Row("graded score", "graded", tuple(cell(own.graded_score) for own in headlines)),
+        Row("lift, bits", "lift", tuple(cell(own.lift, most) for own in diagnostics)),
+        Row("localisation, bits", "lift", tuple(cell(own.localisation, most) for own in diagnostics)),
+        Row("orbay2020, and its chance level", "orbay", tuple(_orbay(own.orbay2020.rf_box) for own in diagnostics)),
     ]
+    evaluations = [record.agent.evaluation for record in records]
     for levels in ("training", "unseen"):
         if any(levels in evaluation for evaluation in evaluations):
             cells = tuple(_completion(evaluation.get(levels)) for evaluation in evaluations)
-            found.append(Row(f"{levels} levels completed", "completion", cells))
-    return found
+            table.append(Row(f"{levels} levels completed", "completion", cells))
+    return table
 
 
-def cell(number: Mapping[str, Any], most: float = 1.0) -> Cell:
+def cell(number: Number, most: float = 1.0) -> Cell:
     """A number with its interval on an axis from 0 to `most`."""
-    if number["value"] is None:
-        return Cell("–")
-    low, high = (min(max(limit / most, 0), 1) for limit in number["interval"])
-    return Cell(interval(dict(number)), min(max(number["value"] / most, 0), 1), low, high)
+    if number.value is None or number.interval is None:
+        return Cell(NONE)
+    low, high = (_within(limit / most) for limit in number.interval)
+    return Cell(with_interval(number), _within(number.value / most), low, high)
 
 
-def _orbay(diagnostics: Mapping[str, Any]) -> Cell:
-    value, chance = (diagnostics["orbay2020"]["rf_box"][key] for key in ("value", "chance"))
-    if math.isnan(value):
-        return Cell("–")
-    return Cell(f"{value:.3f}, chance {chance:.3f}", value, chance=chance)
+def _within(place: float) -> float:
+    return min(max(place, 0), 1)
 
 
-def _completion(found: Mapping[str, Any] | None) -> Cell:
-    if found is None:
+def _orbay(number: AgainstChance) -> Cell:
+    if number.value is None:
+        return Cell(NONE)
+    return Cell(f"{plain(number.value)}, chance {plain(number.chance)}", number.value, chance=number.chance)
+
+
+def _completion(evaluation: Evaluation | None) -> Cell:
+    if evaluation is None:
         return Cell("not measured")
-    low, high = found["interval"]
-    text = f"{found['completed']:.0%} ({low:.0%} to {high:.0%}) of {found['episodes']}"
-    return Cell(text, found["completed"], low, high)
+    text = f"{percent_with_interval(evaluation.completed, evaluation.interval, 0)} of {evaluation.episodes}"
+    return Cell(text, evaluation.completed, *evaluation.interval)
 
 
 def curves(agents: Sequence[Agent]) -> dict[str, Any]:
@@ -91,40 +95,39 @@ def curves(agents: Sequence[Agent]) -> dict[str, Any]:
     return {"lines": lines, "ticks": ticks, "steps": longest, "width": WIDTH, "height": HEIGHT}
 
 
-def sentence(name: str, summary: Mapping[str, Any]) -> str:
+def sentence(name: str, record: Record) -> str:
     """What the score found of an agent, in a sentence."""
-    headline, settings = summary["headline"], summary["settings"]
-    value = headline["interpretable_fraction"]["value"]
-    what = f"{headline['features']} {settings['features']} features of layer {summary['layer']['name']}"
+    headline = record.headline
+    value = headline.interpretable_fraction.value
+    what = f"{headline.features} {record.settings.features} features of layer {record.layer.name}"
     if value is None:
         return f"{name}: {what}; this bank is too small for a headline."
-    count = f"{value * headline['features']:.1f}".removesuffix(".0")
-    classes = f" ({classes_found(headline['classes'])})" if headline["classes"] else ""
+    count = f"{value * headline.features:.1f}".removesuffix(".0")
+    classes = f" ({classes_words(headline.classes)})" if headline.classes else ""
     return f"{name}: {count} of {what} {'is' if count == '1' else 'are'} interpretable{classes}."
 
 
-def details(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+def details(record: Record) -> list[tuple[str, str]]:
     """Settings, bank and versions behind an agent's numbers."""
-    agent, bank = summary["agent"], summary["bank"]
-    options = agent["options"]
-    levels = f"{options['num_levels']:,} from {options['start_level']:,}" if options["num_levels"] else "all"
-    versions = {name: str(version)[:12] for name, version in summary["versions"].items()}
+    agent, bank, options = record.agent, record.bank, record.agent.options
+    levels = f"{options.num_levels:,} from {options.start_level:,}" if options.num_levels else "all"
+    versions = {name: version[:12] for name, version in record.versions.items()}
     return [
-        ("network", agent["network"]),
-        ("weights (SHA-256)", agent["weights_sha256"][:16]),
-        ("trained for", f"{agent['steps']:,} steps" if agent["steps"] else "nothing (untrained)"),
-        ("training levels", f"{levels}, {options['distribution_mode']}"),
-        ("layer", summary["layer"]["name"]),
-        ("settings", _listed(summary["settings"])),
-        ("cut-offs", _listed(summary["cutoffs"])),
+        ("network", agent.network),
+        ("weights (SHA-256)", agent.weights_sha256[:16]),
+        ("trained for", f"{agent.steps:,} steps" if agent.steps else "nothing (untrained)"),
+        ("training levels", f"{levels}, {options.distribution_mode}"),
+        ("layer", record.layer.name),
+        ("settings", _listed(asdict(record.settings))),
+        ("cut-offs", _listed(asdict(record.cutoffs))),
         (
             "scored on",
-            f"{bank['frames']} frames of {bank['environments']} environments, seed {bank['seed']}, played by "
-            + ", ".join(bank["players"]),
+            f"{bank.frames} frames of {bank.environments} environments, seed {bank.seed}, "
+            f"played by {', '.join(bank.players)}",
         ),
-        ("classes seen often enough", ", ".join(summary["headline"]["eligible"]) or "none"),
-        ("objects cover", f"{summary['diagnostics']['prevalence']['objects']:.1%} of the frames"),
-        ("completeness error", json.dumps(summary["diagnostics"]["completeness_error"])),
+        ("classes seen often enough", ", ".join(record.headline.eligible) or "none"),
+        ("objects cover", f"{record.diagnostics.prevalence['objects']:.1%} of the frames"),
+        ("completeness error", _listed(asdict(record.diagnostics.completeness_error))),
         ("versions", _listed(versions)),
     ]
 

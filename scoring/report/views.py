@@ -11,39 +11,36 @@ from torch import Tensor
 from agents.checkpoint import Agent
 from agents.ppo import PPOConfig, Rollout, advantages
 from rollouts.errors import InputError
-from scoring.explain.base import Attribution, Maps
-from scoring.explain.methods import BATCH
-from scoring.features.base import FeatureSet
+from scoring.explain.base import BATCH, Attribution, Maps
+from scoring.features.base import FeatureSet, residual
 from scoring.report.clips import Clip
 
 FloatArray = NDArray[np.float64]
 
-EFFECTS: Mapping[str, tuple[int, ...]] = {
-    "left": (1,),
-    "left-up": (2,),
-    "left-down": (0,),
-    "up": (5,),
-    "nothing": (4, 9, 10, 11, 12, 13, 14),
-    "down": (3,),
-    "right": (7,),
-    "right-up": (8,),
-    "right-down": (6,),
-}
-"""What procgen's actions do in CoinRun; up jumps."""
 SATURATED = 0.9
 """Share of frames whose bars end within the axis, unless one is five times as long (Hilton et al. 2020, interface)."""
 
 
-def target_of(agent: Agent, effect: str) -> str:
-    """The attribution's target for `value` or the logits of an effect; raises `InputError` for one there is not."""
-    if effect == "value":
+def target_of(agent: Agent, move: str) -> str:
+    """The attribution's target for `value` or the logits of a move; raises `InputError` for one there is not."""
+    if move == "value":
         return "value"
-    if effect not in EFFECTS:
-        raise InputError(f"targets has '{effect}'; it can have value, {', '.join(EFFECTS)}.")
-    logits = [str(logit) for logit, action in enumerate(agent.actions) if action in EFFECTS[effect]]
+    moves = agent.options.rules.moves
+    if move not in moves:
+        raise InputError(f"targets has '{move}'; it can have value, {', '.join(moves)}.")
+    logits = [str(logit) for logit, action in enumerate(agent.actions) if action in moves[move]]
     if not logits:
-        raise InputError(f"targets has '{effect}', which the agent has no action for.")
+        raise InputError(f"targets has '{move}', which the agent has no action for.")
     return "logits:" + ",".join(logits)
+
+
+def checked_targets(agents: Sequence[Agent], names: Sequence[str]) -> tuple[str, ...]:
+    """The names of what is attributed, the value first; raises `InputError` for one that an agent does not have."""
+    targets = tuple(dict.fromkeys(["value", *map(str, names)]))
+    for agent in agents:
+        for name in targets:
+            target_of(agent, name)
+    return targets
 
 
 @dataclass(frozen=True)
@@ -62,9 +59,9 @@ class Explained:
 
 @dataclass(frozen=True)
 class View:
-    """An agent's `values` (N,), `policy` (N, effects) and `advantage` (N,), nan where there is none, in a clip.
+    """An agent's `values` (N,), `policy` (N, moves) and `advantage` (N,), nan where there is none, in a clip.
 
-    `targets` holds attributions by name; `removed_values` (M,), `removed_policy` (M, effects) and `removed_sums`
+    `targets` holds attributions by name; `removed_values` (M,), `removed_policy` (M, moves) and `removed_sums`
     (M, K + 1), of the value, are of the clip's frames without an item.
     """
 
@@ -80,8 +77,7 @@ class View:
 def explained(basis: FeatureSet, shown: Sequence[int], attribution: Attribution) -> Explained:
     """The features `shown` of a basis, and the rest of the channels' attribution."""
     features = basis.transform(attribution)[:, list(shown)]
-    rest = attribution.maps.sum(axis=1) - features.sum(axis=1)
-    maps = np.concatenate([features, rest[:, None]], axis=1)
+    maps = np.concatenate([features, residual(attribution, features)[:, None]], axis=1)
     sums = maps.sum(axis=(2, 3), dtype=np.float64)
     strongest = np.abs(features).sum(axis=1).max(axis=(1, 2))
     return Explained(maps, sums, max(float(np.median(strongest)), 1e-12), _axis(np.abs(sums).max(axis=1)))
@@ -93,14 +89,16 @@ def _axis(longest: FloatArray) -> float:
 
 @torch.no_grad()
 def act(agent: Agent, frames: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
-    """Values (N,) and the probability (N, effects) of each effect, for frames (N, 64, 64, 3)."""
+    """Values (N,) and the probability (N, moves) of each move, for frames (N, 64, 64, 3)."""
     values, chances = [np.empty(0)], [np.empty((0, len(agent.actions)))]
     for start in range(0, len(frames), BATCH):
         logits, value = agent.network(torch.from_numpy(frames[start : start + BATCH]))
         values.append(value.numpy().astype(np.float64))
         chances.append(logits.double().softmax(dim=-1).numpy())
     policy = np.concatenate(chances)
-    does = np.array([np.isin(agent.actions, actions) for actions in EFFECTS.values()], dtype=np.float64)
+    does = np.array(
+        [np.isin(agent.actions, actions) for actions in agent.options.rules.moves.values()], dtype=np.float64
+    )
     return np.concatenate(values), policy @ does.T
 
 
@@ -122,8 +120,8 @@ def advantage(values: FloatArray, rewards: NDArray[np.float32], episode: NDArray
         torch.tensor(values[-1:]),
         torch.tensor(first[-1:]),
     )
-    found = advantages(rollout, PPOConfig.gamma, PPOConfig.gae_lambda)[:, 0].numpy()
-    return np.append(found, np.nan)
+    known = advantages(rollout, PPOConfig.gamma, PPOConfig.gae_lambda)[:, 0].numpy()
+    return np.append(known, np.nan)
 
 
 def view(
@@ -154,9 +152,9 @@ def view(
 
 def surprising(advantage: FloatArray, count: int = 6, apart: int = 10) -> tuple[list[int], list[int]]:
     """Frames with the lowest and with the highest advantage, at least `apart` steps from one another."""
-    found: tuple[list[int], list[int]] = ([], [])
-    for frames, order in zip(found, (np.argsort(advantage), np.argsort(-advantage)), strict=True):
+    extremes: tuple[list[int], list[int]] = ([], [])
+    for frames, order in zip(extremes, (np.argsort(advantage), np.argsort(-advantage)), strict=True):
         for i in order[: np.count_nonzero(~np.isnan(advantage))]:
             if len(frames) < count and all(abs(int(i) - other) >= apart for other in frames):
                 frames.append(int(i))
-    return found
+    return extremes

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 from pydantic import AllowInfNan, BeforeValidator, Strict, TypeAdapter, ValidationError
@@ -39,6 +39,13 @@ def build(kind: type[Settings], values: Mapping[str, Any], where: str, **given: 
     return kind(**converted, **given)
 
 
+def picked(kind: type[Settings], config: Mapping[str, Any], **given: Any) -> Settings:
+    """A dataclass from the keys of a whole configuration that are its fields; the others keep their defaults."""
+    assert is_dataclass(kind)
+    names = [field.name for field in fields(kind) if field.name in config and field.name not in given]
+    return build(kind, {name: config[name] for name in names}, "", **given)
+
+
 def convert(value: Any, kind: Any, key: str) -> Any:
     """A value of the type `kind`; raises `InputError` naming the key otherwise."""
     if kind is str:
@@ -68,14 +75,3 @@ def cores() -> int:
     allowed = len(os.sched_getaffinity(0))
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     return min(allowed, int(wanted)) if wanted.isdigit() and int(wanted) else allowed
-
-
-def differences(settings: Any, skip: tuple[str, ...] = ()) -> str:
-    """'-name+value' for each field of a dataclass that is not at its default, for the name of a run's folder."""
-    default = type(settings)()
-    changed = []
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if field.name not in skip and value != getattr(default, field.name):
-            changed.append(f"-{field.name.replace('_', '')}{value}")
-    return "".join(changed).replace("/", "_")

@@ -6,7 +6,8 @@ import torch
 from scipy.stats import binomtest
 
 from agents.checkpoint import untrained_agent
-from agents.play import Player, evaluate, wilson
+from agents.evaluation import wilson
+from agents.play import Player, evaluate
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 

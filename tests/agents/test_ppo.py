@@ -156,3 +156,24 @@ def test_slices_add_up_to_the_whole_minibatch() -> None:
 def test_settings_that_cannot_be_are_refused(field: str, value: int) -> None:
     with pytest.raises(InputError, match=r"at least 1|do not divide"):
         PPOConfig(**{field: value})
+
+
+def test_the_learning_rate_falls_with_the_square_root_of_steps() -> None:
+    config = PPOConfig(decay_start=1000)
+    assert [config.decay(steps) for steps in (0, 1000, 4000, 16_000)] == pytest.approx([1, 1, 0.5, 0.25])
+    assert PPOConfig().decay(10**9) == 1
+    learner = Learner(ActorCritic("compact", 9), config, Computation())
+    learner.set_rate(3e-4)
+    assert [group["lr"] for group in learner.optimiser.param_groups] == [3e-4]
+    with pytest.raises(InputError, match="decay_start is -1"):
+        PPOConfig(decay_start=-1)
+
+
+@pytest.mark.parametrize("spread", [0.1, 3.0])
+def test_the_factor_is_what_the_next_reward_of_that_size_is_multiplied_by(spread: float) -> None:
+    """Small spreads make it reach the limit of 10."""
+    normaliser = RewardNormaliser(4, gamma=0.9)
+    normaliser.variance, normaliser.count = spread**2, 1e15
+    scaled = normaliser(np.array([10, 0, 0, 0], dtype=np.float32), np.zeros(4, dtype=bool))
+    assert normaliser.factor(10) == pytest.approx(float(scaled[0]) / 10, rel=1e-6)
+    assert normaliser.factor(10) == pytest.approx(min(1, 1 / spread), rel=1e-6)

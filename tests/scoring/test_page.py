@@ -26,9 +26,10 @@ from scoring.metrics.energies import Energies
 from scoring.pipeline import ScoreConfig, score_subject
 from scoring.report.cards import GRID, MOST, REUSE, cards, example_grid, lift_limits, shown_features
 from scoring.report.clips import SURFACE_BIT, examples, items, trajectory
+from scoring.report.data import clip_data, explained_data, plain
 from scoring.report.film import SCALE, STRIP, pictures, write
 from scoring.report.overview import HEIGHT, WIDTH, cell, curves, rows, sentence
-from scoring.report.page import FORMAT, check_folder, clip_data, explained_data, plain
+from scoring.report.page import FORMAT, check_folder
 from scoring.report.views import EFFECTS, Explained, act, advantage, explained, surprising, target_of, view
 from scoring.subject import explain
 

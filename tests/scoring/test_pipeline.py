@@ -22,7 +22,7 @@ from scoring.features.channels import Channels
 from scoring.features.projection import covered
 from scoring.metrics.orbay import orbay2020, threshold
 from scoring.pipeline import DILATIONS, ScoreConfig, attributed_frames, score, score_subject
-from scoring.report.table import comparison, features_table, frame, label, why_no_headline
+from scoring.tables import comparison, features_table, frame, label, why_no_headline
 
 FAST = ScoreConfig(features="channels", steps=4, bootstrap=200, permutations=99, refits=1, components=4)
 

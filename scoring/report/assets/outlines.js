@@ -1,11 +1,10 @@
 "use strict";
 /* The exact masks as outlines with the class's name, on a canvas of 512 x 512 above the frame. */
 
-Report.CLASSES = {
-  coin: ["#ffe14d", []], saw: ["#ff6b5e", []], enemy: ["#ff9ff3", []], crate: ["#ffb86b", []], lava: ["#ff8c1a", [6, 3]],
-  wall: ["#9fd3e6", [2, 4]], agent: ["#7dffb0", []], velocity: ["#d0d0d0", [2, 4]], surface: ["#ffffff", [2, 3]],
-};
 const UNIT = 8;
+
+/* A kind of the game's table: its name, colour, dash, whether it can be removed, and whether it lies within another. */
+Report.kind = (name) => Report.meta.kinds.find((kind) => kind.name === name);
 
 /* Edges of the pixels for which `inside(index)` holds, as pairs of corners in canvas units. */
 function edges(inside) {
@@ -64,14 +63,16 @@ Report.outline = function (canvas, labels, frame, kinds, chosen) {
   const label = (at) => labels[frame * 4096 + at];
   const taken = [];
   const named = new Set();
-  if (kinds.includes("wall")) {
-    stroke(context, edges((at) => label(at) >= 128), ...Report.CLASSES.surface, 1);
+  const part = Report.meta.part && Report.kind(Report.meta.part);
+  const onPart = part ? edges((at) => label(at) >= 128) : [];
+  if (onPart.length) {
+    stroke(context, onPart, part.colour, part.dash, 1);
   }
   const order = kinds.map((kind, index) => index).sort((a, b) => rank(kinds[a]) - rank(kinds[b]));
   for (const index of order) {
     const lines = edges((at) => (label(at) & 127) === index + 1);
     if (lines.length) {
-      const [colour, dash] = Report.CLASSES[kinds[index]];
+      const { colour, dash } = Report.kind(kinds[index]);
       stroke(context, lines, colour, dash, index + 1 === chosen ? 5 : 2);
     }
   }
@@ -81,18 +82,17 @@ Report.outline = function (canvas, labels, frame, kinds, chosen) {
     if (lines.length && !named.has(kind)) {
       named.add(kind);
       const [x, y] = lines[0];
-      const inner = kind === "wall" || kind === "velocity";
-      caption(context, kind, x * UNIT, y * UNIT + (inner ? 21 : 0), Report.CLASSES[kind][0], taken);
+      const { colour, inside } = Report.kind(kind);
+      caption(context, kind, x * UNIT, y * UNIT + (inside ? 21 : 0), colour, taken);
     }
   }
-  if (kinds.includes("wall") && !named.has("surface")) {
-    const first = edges((at) => label(at) >= 128)[0];
-    if (first) {
-      caption(context, "surface", first[0] * UNIT + 60, first[1] * UNIT + 21, Report.CLASSES.surface[0], taken);
-    }
+  if (onPart.length) {
+    const [x, y] = onPart[0];
+    caption(context, part.name, x * UNIT + 60, y * UNIT + 21, part.colour, taken);
   }
 };
 
-function rank(kind) {
-  return ["wall", "velocity", "agent", "lava", "crate", "enemy", "saw", "coin"].indexOf(kind);
+/* The kinds that the table names first are drawn last, over the others. */
+function rank(name) {
+  return -Report.meta.kinds.findIndex((kind) => kind.name === name);
 }

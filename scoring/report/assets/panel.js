@@ -157,7 +157,7 @@ Report.Panel = class {
     if (this.tip) {
       const label = this.clip.labels[at * 4096 + this.tip.y * 64 + this.tip.x];
       const kind = label & 127 ? this.clip.kinds[at][(label & 127) - 1] : "background";
-      text = (label & 128 ? "surface" : kind) + " at pixel " + this.tip.x + ", " + this.tip.y + this.underPointer(at);
+      text = (label & 128 ? Report.meta.part : kind) + " at pixel " + this.tip.x + ", " + this.tip.y + this.underPointer(at);
     }
     this.readout.textContent = text;
   }

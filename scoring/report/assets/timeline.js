@@ -105,7 +105,7 @@ Report.Timeline = class {
     const number = episodes.indexOf(this.clip.episode[state.frame]) + 1;
     this.where.textContent = "frame " + state.frame + " of " + this.length + ", " + unit + " " + number + " of "
       + episodes.length + ", level " + this.clip.level[state.frame]
-      + (this.clip.rewards[state.frame] > 0 ? ", reaches the coin" : "");
+      + (this.clip.rewards[state.frame] > 0 ? ", " + Report.meta.completed : "");
     this.chart();
   }
 

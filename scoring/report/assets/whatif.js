@@ -1,8 +1,6 @@
 "use strict";
 /* The current frame without one of its objects, and what that changes; all of it was computed beforehand. */
 
-Report.REMOVABLE = ["coin", "saw", "enemy", "crate", "lava", "agent"];
-
 /* Choose the object at a pixel; choosing it again puts it back. */
 Report.pick = function (x, y) {
   const { state, current } = Report;
@@ -11,7 +9,7 @@ Report.pick = function (x, y) {
   }
   const item = current.clip.labels[state.frame * 4096 + y * 64 + x] & 127;
   const kind = item ? current.clip.kinds[state.frame][item - 1] : null;
-  if (kind && Report.REMOVABLE.includes(kind)) {
+  if (kind && Report.kind(kind).removable) {
     Report.set({ drop: state.drop === item ? 0 : item });
   } else {
     Report.set({ drop: 0 });
@@ -70,7 +68,7 @@ Report.WhatIf = class {
     const { make, state } = Report;
     const counts = {};
     const buttons = kinds.map((kind, index) => {
-      if (!Report.REMOVABLE.includes(kind) || Report.removal(clip, state.frame, index + 1) < 0) {
+      if (!Report.kind(kind).removable || Report.removal(clip, state.frame, index + 1) < 0) {
         return null;
       }
       counts[kind] = (counts[kind] || 0) + 1;

@@ -11,7 +11,7 @@ from scoring.draw.charts import save
 from scoring.draw.frames import overlay, top_frames
 from scoring.explain.geometry import cell_of_pixel
 from scoring.pipeline import Score
-from scoring.report.table import label
+from scoring.tables import label
 
 
 def features_figure(
@@ -34,7 +34,7 @@ def features_figure(
         top = top_frames(maps, environment, columns)
         scale = float(np.quantile(np.abs(maps[top]).max(axis=(1, 2)), 0.5)) if len(top) else 1.0
         text = axes[row, 0]
-        colour = "black" if score.features.interpretable[k] else "0.45"
+        colour = "black" if score.verdict.interpretable[k] else "0.45"
         text.text(0, 0.5, label(score, int(k)), va="center", fontsize=8, linespacing=1.35, color=colour)
         for column in range(columns):
             axis = axes[row, column + 1]
