@@ -4,19 +4,20 @@ import numpy as np
 import pytest
 
 from rollouts.bank import BankError, FrameBank
+from rollouts.coinrun.table import COINRUN
 from rollouts.collecting import SPREAD
-from scoring.evidence import NAMES, Evidence, move_silhouette, spread_out
+from scoring.evidence import Evidence, move_silhouette, spread_out
 
 
 def test_masks_and_removals_fit_the_frames(bank: FrameBank, evidence: Evidence) -> None:
-    assert evidence.masks.shape == (len(bank), len(NAMES), 64, 64)
+    assert evidence.masks.shape == (len(bank), len(COINRUN.names), 64, 64)
     assert {"crate", "agent", "velocity"} <= set(evidence.removed)
     for name, changed in evidence.removed.items():
-        mask = evidence.masks[changed.index, NAMES.index(name)]
+        mask = evidence.masks[changed.index, COINRUN.index(name)]
         different = (changed.frames != bank.frames[changed.index]).any(axis=-1)
         assert mask.any(axis=(1, 2)).all(), "a frame without the class is in its list"
         # What is changed lies on objects: the removed ones, or half-transparent ones before them.
-        on_objects = evidence.objects[changed.index] | evidence.masks[changed.index, NAMES.index("velocity")]
+        on_objects = evidence.objects[changed.index] | evidence.masks[changed.index, COINRUN.index("velocity")]
         assert not (different & ~on_objects).any()
         if name != "velocity":
             assert (different & mask).any(axis=(1, 2)).mean() > 0.95
@@ -26,9 +27,9 @@ def test_masks_and_removals_fit_the_frames(bank: FrameBank, evidence: Evidence) 
 def test_controls_change_background_only_and_as_much_of_it(bank: FrameBank, evidence: Evidence) -> None:
     for name, changed in evidence.control.items():
         different = (changed.frames != bank.frames[changed.index]).any(axis=-1)
-        on_objects = evidence.objects[changed.index] | evidence.masks[changed.index, NAMES.index("velocity")]
+        on_objects = evidence.objects[changed.index] | evidence.masks[changed.index, COINRUN.index("velocity")]
         assert not (different & on_objects).any()
-        pixels = evidence.masks[changed.index, NAMES.index(name)].sum(axis=(1, 2))
+        pixels = evidence.masks[changed.index, COINRUN.index(name)].sum(axis=(1, 2))
         assert (different.sum(axis=(1, 2)) <= pixels).all()
         assert different.sum() > 0.7 * pixels.sum()
 

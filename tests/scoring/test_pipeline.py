@@ -10,19 +10,23 @@ from torch import nn
 
 from agents.checkpoint import Agent, untrained_agent
 from rollouts.bank import BankError, FrameBank
-from rollouts.coinrun.masks import dilate
+from rollouts.coinrun.table import COINRUN
 from rollouts.collecting import BankPlan, collect
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from rollouts.masks import dilate
 from scoring import subject
-from scoring.evidence import NAMES, Evidence, gather
+from scoring.evidence import Evidence, gather
 from scoring.explain.geometry import average_over_cells
 from scoring.explain.methods import attribute
 from scoring.features.channels import Channels
 from scoring.features.projection import covered
 from scoring.metrics.orbay import orbay2020, threshold
-from scoring.pipeline import DILATIONS, ScoreConfig, attributed_frames, score, score_subject
-from scoring.tables import comparison, features_table, frame, label, why_no_headline
+from scoring.metrics.statistics import NO_NUMBER
+from scoring.pipeline import attributed_frames, score, score_subject
+from scoring.record import ClassRecord
+from scoring.settings import DILATIONS, ScoreConfig
+from scoring.tables import comparison, feature_frame, features_table, label, why_no_headline
 
 FAST = ScoreConfig(features="channels", steps=4, bootstrap=200, permutations=99, refits=1, components=4)
 
@@ -57,10 +61,10 @@ def brown_detector() -> Agent:
 
 
 def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
-    told: list[int] = []
-    found = score(agent, bank, evidence, replace(FAST, features="nmf"), told.append)
-    assert told[-1] == max(told) == attributed_frames(bank, evidence, replace(FAST, features="nmf"))
-    text = json.dumps(found.summary)
+    increments: list[int] = []
+    found = score(agent, bank, evidence, replace(FAST, features="nmf"), lambda more, note="": increments.append(more))
+    assert sum(increments) == attributed_frames(bank, evidence, replace(FAST, features="nmf"))
+    text = json.dumps(found.record.to_json())
     for word in (
         "interpretable_fraction",
         "graded_score",
@@ -75,13 +79,13 @@ def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, e
         "weights_sha256",
     ):
         assert word in text
-    assert found.summary["headline"]["features"] == 4
-    table = frame(found)
-    assert len(table) == 4 * len(NAMES)
-    assert set(table["class"]) == set(NAMES)
+    assert found.record.headline.features == 4
+    table = feature_frame(found)
+    assert len(table) == 4 * len(COINRUN.names)
+    assert set(table["class"]) == set(COINRUN.names)
     share = table.groupby("feature")["share"].first()
     assert share.sum() == pytest.approx(1)
-    assert comparison([("a", found.summary), ("b", found.summary)]).row_count == 9
+    assert comparison([("a", found.record), ("b", found.record)]).row_count == 9
     assert features_table(found).row_count == 4
     assert all(label(found, k).startswith(f"{k}: ") for k in range(4))
 
@@ -92,7 +96,7 @@ def test_energies_are_those_of_a_slow_loop(agent: Agent, bank: FrameBank, eviden
     maps = np.abs(found.maps)
     geometry = found.geometry
     for k, name in ((0, "wall"), (3, "crate"), (7, "surface")):
-        masks = evidence.masks[:, NAMES.index(name)]
+        masks = evidence.masks[:, COINRUN.index(name)]
         hit = total = 0.0
         for i in range(len(bank)):
             for row in range(geometry.size):
@@ -104,7 +108,7 @@ def test_energies_are_those_of_a_slow_loop(agent: Agent, bank: FrameBank, eviden
                     inside = np.pad(np.ones((64, 64)), 2)[y : y + 5, x : x + 5]
                     hit += maps[i, k, row, column] * (weights * window).sum() / (weights * inside).sum()
                     total += maps[i, k, row, column]
-        assert found.features.energy[k, NAMES.index(name)] == pytest.approx(hit / total, rel=1e-4)
+        assert found.features.of["energy"][k, COINRUN.index(name)] == pytest.approx(hit / total, rel=1e-4)
 
 
 def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
@@ -113,25 +117,25 @@ def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evi
     own = attribute(agent.network, "2b", bank.frames, steps=FAST.steps)
     changed = evidence.removed["crate"]
     after = attribute(agent.network, "2b", changed.frames, steps=FAST.steps)
-    y = average_over_cells(dilate(evidence.masks[changed.index, NAMES.index("crate")], 2), found.geometry)
+    y = average_over_cells(dilate(evidence.masks[changed.index, COINRUN.index("crate")], 2), found.geometry)
     for k in (1, 5):
         original = sum((np.abs(basis.transform(own)[i, k]) * y[j]).sum() for j, i in enumerate(changed.index))
         removed = (np.abs(basis.transform(after)[:, k]) * y).sum()
-        assert found.features.causal[k, NAMES.index("crate")] == pytest.approx(1 - removed / original, rel=1e-3)
+        assert found.features.of["causal"][k, COINRUN.index("crate")] == pytest.approx(1 - removed / original, rel=1e-3)
     drop = float((own.outputs[changed.index] - after.outputs).mean())
-    assert found.summary["classes"]["crate"]["target_drop"] == pytest.approx(drop, rel=1e-3, abs=1e-7)
+    assert found.record.classes["crate"].target_drop == pytest.approx(drop, rel=1e-3, abs=1e-7)
 
 
 def test_what_is_reported_beside_a_score_does_not_change_it(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
     explained = subject.explain(agent.network, "2b", bank, evidence, steps=FAST.steps, pool=False)
     full, brief = (score_subject(agent, explained, FAST, dilations) for dilations in (DILATIONS, ()))
-    assert set(full.summary["diagnostics"]["dilations"]) == {"0", "4"}
-    assert not brief.summary["diagnostics"]["dilations"]
+    assert set(full.record.diagnostics.dilations) == {"0", "4"}
+    assert not brief.record.diagnostics.dilations
     for name in ("graded_score", "interpretable_fraction"):
-        one, other = brief.summary["headline"][name], full.summary["headline"][name]
-        np.testing.assert_allclose([one["value"], *one["interval"]], [other["value"], *other["interval"]], rtol=1e-12)
-    np.testing.assert_allclose(brief.features.kappa, full.features.kappa, rtol=1e-12, atol=1e-12)
-    np.testing.assert_array_equal(brief.features.p, full.features.p)
+        one, other = getattr(brief.record.headline, name), getattr(full.record.headline, name)
+        np.testing.assert_allclose([one.value, one.low, one.high], [other.value, other.low, other.high], rtol=1e-12)
+    np.testing.assert_allclose(brief.features.of["kappa"], full.features.of["kappa"], rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(brief.features.of["p"], full.features.of["p"])
 
 
 def test_the_features_of_an_untrained_network_are_not_interpretable(
@@ -140,7 +144,7 @@ def test_the_features_of_an_untrained_network_are_not_interpretable(
     monkeypatch.setattr(subject, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
     for features in ("channels", "nmf", "rotated"):
         found = score(agent, bank, evidence, replace(FAST, features=features, rotations=2))
-        assert found.summary["headline"]["interpretable_fraction"]["value"] <= 0.05
+        assert found.record.headline.interpretable_fraction.value <= 0.05
 
 
 def test_a_planted_detector_is_found(bank: FrameBank, evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,12 +152,12 @@ def test_a_planted_detector_is_found(bank: FrameBank, evidence: Evidence, monkey
     monkeypatch.setattr(subject, "eligible", lambda pixels, episode: (pixels > 0).any(axis=0))
     found = score(brown_detector(), bank, evidence, FAST)
     assert found.features.share[0] == pytest.approx(1)
-    assert found.summary["diagnostics"]["dead_features"] == 31
-    crate = NAMES.index("crate")
-    assert found.features.sign[0, crate] == pytest.approx(-1)
-    assert found.features.lift[0, crate] > 1
-    assert found.features.causal[0, crate] > 0.3
-    assert abs(found.features.causal_control[0, crate]) < 0.2
+    assert found.record.diagnostics.dead_features == 31
+    crate = COINRUN.index("crate")
+    assert found.features.of["sign"][0, crate] == pytest.approx(-1)
+    assert found.features.of["lift"][0, crate] > 1
+    assert found.features.of["causal"][0, crate] > 0.3
+    assert abs(found.features.of["causal_control"][0, crate]) < 0.2
 
 
 @pytest.mark.parametrize("projection", ["rf_box", "erf"])
@@ -162,7 +166,7 @@ def test_projections_widen_the_attribution(agent: Agent, bank: FrameBank, eviden
     projected = score(agent, bank, evidence, replace(FAST, projection=projection))
     assert projected.maps.shape[2:] == (64, 64)
     np.testing.assert_allclose(projected.features.share, plain.features.share, atol=0.05)
-    assert projected.summary["diagnostics"]["orbay2020"] == plain.summary["diagnostics"]["orbay2020"]
+    assert projected.record.diagnostics.orbay2020 == plain.record.diagnostics.orbay2020
 
 
 def test_orbay2020_equals_a_slow_loop_on_five_frames(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
@@ -189,10 +193,10 @@ def test_orbay2020_equals_a_slow_loop_on_five_frames(agent: Agent, bank: FrameBa
 def test_a_trajectory_gets_no_interval_and_no_headline(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
     one = replace(bank, environment=np.zeros_like(bank.environment), time=np.arange(len(bank), dtype=np.int32))
     found = score(agent, one, evidence, FAST)
-    assert found.summary["headline"]["interpretable_fraction"] == {"value": None, "interval": None}
-    assert found.summary["diagnostics"]["lift"]["value"] is None
-    assert 0 < found.summary["diagnostics"]["orbay2020"]["rf_box"]["value"] < 1
-    assert np.isfinite(found.features.kappa[0, NAMES.index("wall")])
+    assert found.record.headline.interpretable_fraction == NO_NUMBER
+    assert found.record.diagnostics.lift.value is None
+    assert 0 < found.record.diagnostics.orbay2020.rf_box.value < 1
+    assert np.isfinite(found.features.of["kappa"][0, COINRUN.index("wall")])
 
 
 def test_one_frame_gets_no_number_that_needs_another(agent: Agent, bank: FrameBank) -> None:
@@ -203,12 +207,14 @@ def test_one_frame_gets_no_number_that_needs_another(agent: Agent, bank: FrameBa
         seed=8,
     )
     found = score(agent, one, gather(one), FAST)
-    summary = found.summary
-    assert summary["diagnostics"]["orbay2020"]["rf_box"]["value"] > 0
-    assert summary["diagnostics"]["orbay2020"]["rf_box"]["chance"] is None
-    assert summary["headline"]["graded_score"] == {"value": None, "interval": None}
-    assert "NaN" not in json.dumps(summary)
-    assert why_no_headline(summary) == (
+    record = found.record
+    through_boxes = record.diagnostics.orbay2020.rf_box
+    assert through_boxes.value is not None
+    assert through_boxes.value > 0
+    assert through_boxes.chance is None
+    assert record.headline.graded_score == NO_NUMBER
+    assert "NaN" not in json.dumps(record.to_json())
+    assert why_no_headline(record) == (
         "The bank has 1 of the 4 environments that a headline, intervals and tests need."
     )
 
@@ -223,19 +229,19 @@ def test_a_feature_that_never_fires_is_dead_and_counts(agent: Agent, bank: Frame
     with torch.no_grad():
         conv.weight[silenced], conv.bias[silenced] = 0, 0
     found = score(agent, bank, evidence, FAST)
-    assert found.summary["diagnostics"]["dead_features"] == np.count_nonzero(found.features.share < 0.001) > 0
-    assert found.features.share[silenced] == found.features.graded[silenced] == 0
-    assert np.isnan(found.features.kappa[silenced]).all()
-    headline = found.summary["headline"]
+    assert found.record.diagnostics.dead_features == np.count_nonzero(found.features.share < 0.001) > 0
+    assert found.features.share[silenced] == found.verdict.grades[silenced] == 0
+    assert np.isnan(found.features.of["kappa"][silenced]).all()
+    headline = found.record.headline
     assert headline["features"] == 32
-    assert headline["graded_score"]["value"] == pytest.approx(found.features.graded.sum() / 32)
-    assert "NaN" not in json.dumps(found.summary)
+    assert headline["graded_score"]["value"] == pytest.approx(found.verdict.grades.sum() / 32)
+    assert "NaN" not in json.dumps(found.record.to_json())
 
 
 def test_a_class_that_never_appears_is_reported_without_a_number(
     agent: Agent, bank: FrameBank, evidence: Evidence
 ) -> None:
-    c = NAMES.index("crate")
+    c = COINRUN.index("crate")
     masks = evidence.masks.copy()
     masks[:, c] = False
     others = {
@@ -243,12 +249,13 @@ def test_a_class_that_never_appears_is_reported_without_a_number(
         for kind in ("removed", "control")
     }
     found = score(agent, bank, replace(evidence, masks=masks, **others), FAST)
-    assert found.summary["classes"]["crate"] == {"frames": 0, "episodes": 0, "eligible": False, "prevalence": 0}
-    assert "crate" not in found.summary["headline"]["eligible"]
-    for numbers in (found.features.kappa, found.features.causal, found.features.iou, found.features.average_precision):
+    assert found.record.classes["crate"] == ClassRecord(0, 0, False, 0)
+    assert "crate" not in found.record.headline.eligible
+    for name in ("kappa", "causal", "iou", "average_precision"):
+        numbers = found.features.of[name]
         assert not (numbers[:, c] > 0).any()
-    assert not (found.features.which == c).any()
-    assert "NaN" not in json.dumps(found.summary)
+    assert not (found.verdict.kind == c).any()
+    assert "NaN" not in json.dumps(found.record.to_json())
 
 
 def test_bad_input_is_refused_before_any_work(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:

@@ -18,12 +18,13 @@ import score
 import train
 from agents.checkpoint import save_agent, untrained_agent
 from agents.computation import Computation, choose
+from agents.naming import differences
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
-from common.values import build, differences
+from common.values import build
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
-from scoring.pipeline import ScoreConfig
+from scoring.settings import ScoreConfig
 
 ROOT = Path(__file__).parents[2]
 

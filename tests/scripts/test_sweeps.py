@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-import common
+import common.values
 from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
 from agents.naming import agent_files, named_agents
 from agents.training import STATE
@@ -263,7 +263,7 @@ def test_one_gpu_for_each_job_where_there_are_several() -> None:
 
 
 def test_threads_are_limited_as_joblib_limits_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common.os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(common.values.os, "sched_getaffinity", lambda _: set(range(8)))
     for value, expected in (("2", 2), ("16", 8), ("", 8), ("many", 8)):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
         assert cores() == expected

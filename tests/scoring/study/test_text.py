@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.evidence import SCORED
+from rollouts.coinrun.table import COINRUN
 from scoring.study.answer import answer
 from scoring.study.figures import FIGURES
 from scoring.study.table import published
@@ -51,7 +51,7 @@ def table(scores: Scores) -> pd.DataFrame:
             about |= {name: 0.0, f"{name}_low": 0.0, f"{name}_high": 0.0}
         for kind in ("training", "unseen"):
             about |= {f"{kind}_completed": np.nan, f"{kind}_low": np.nan, f"{kind}_high": np.nan}
-        for name in SCORED:
+        for name in COINRUN.named("headline"):
             about |= {f"kappa_{name}": 0.1, f"found_{name}": 0}
         for bank in ("shared", "own"):
             for layer in ("1a", "2a"):

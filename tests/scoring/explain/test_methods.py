@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from agents.networks import NETWORKS, ActorCritic
 from rollouts.errors import InputError
 from scoring.explain.base import Attribution, normalise
-from scoring.explain.methods import _along_path, attribute
+from scoring.explain.methods import attribute
+from scoring.explain.path import mean_gradient
 
 
 def frames(count: int = 3) -> NDArray[np.uint8]:
@@ -103,24 +104,24 @@ def test_completeness_error_shrinks_with_steps(kind: str) -> None:
 
 def test_right_riemann_sum_of_a_quadratic() -> None:
     """F = sum h^2 has the gradient 2 alpha h; its right Riemann sum over n steps is (n + 1)/n h^2, not h^2."""
-    h = torch.tensor([[[[1.0, 2.0]]]])
-    mean, value = _along_path(lambda x: x, 1, lambda x: x.square().sum(dim=(1, 2, 3)), h, steps=10)
+    h, alphas = torch.tensor([[[[1.0, 2.0]]]]), [step / 10 for step in range(1, 11)]
+    mean, value = mean_gradient(lambda x: x, 1, lambda x: x.square().sum(dim=(1, 2, 3)), h, alphas)
     assert float(value) == 5
-    same, _ = _along_path(torch.square, 2, lambda squares: squares.sum(dim=(1, 2, 3)), h, steps=10)
+    same, _ = mean_gradient(torch.square, 2, lambda squares: squares.sum(dim=(1, 2, 3)), h, alphas)
     torch.testing.assert_close(same, mean)
     torch.testing.assert_close(h * mean, 1.1 * h.square())
-    found = Attribution("integrated_gradients", h.numpy(), mean.numpy(), np.array([5.0], dtype=np.float32), 0.0)
+    found = Attribution("integrated_gradients", np.array([5.0], dtype=np.float32), 0.0, h.numpy(), mean.numpy())
     assert found.completeness_error[0] == pytest.approx(0.5)
 
 
 def test_batches_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     agent = network("compact")
     whole = attribute(agent, "2b", frames(5), steps=7)
-    monkeypatch.setattr("scoring.explain.methods.BATCH", 2)
-    told: list[int] = []
-    parts = attribute(agent, "2b", frames(5), steps=7, progress=told.append)
+    monkeypatch.setattr("scoring.explain.path.BATCH", 2)
+    increments: list[int] = []
+    parts = attribute(agent, "2b", frames(5), steps=7, progress=lambda more, note="": increments.append(more))
     np.testing.assert_allclose(whole.maps, parts.maps, atol=1e-6)
-    assert told == [2, 4, 5]
+    assert sorted(increments) == [1, 2, 2]
 
 
 def test_normalise() -> None:

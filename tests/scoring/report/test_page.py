@@ -15,11 +15,12 @@ from agents.play import Player
 from rollouts.bank import FrameBank
 from rollouts.coinrun.masks import CLASSES, Renderer, without
 from rollouts.coinrun.state import ENEMY, TRAIL, parse
+from rollouts.coinrun.table import COINRUN
 from rollouts.collecting import BankPlan, collect
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scenes import empty_scene, put
-from scoring.evidence import NAMES, Evidence
+from scoring.evidence import Evidence
 from scoring.explain.methods import attribute
 from scoring.features.channels import Channels
 from scoring.metrics.energies import Energies
@@ -83,7 +84,7 @@ def test_a_trajectory_shows_every_object_and_the_frame_without_it(played: FrameB
 
 def test_examples_take_out_whole_classes(bank: FrameBank, evidence: Evidence) -> None:
     clip = examples(bank, evidence)
-    for c, name in enumerate(NAMES):
+    for c, name in enumerate(COINRUN.names):
         for i in range(len(clip)):
             labels = clip.labels[i]
             if name == "surface":
@@ -228,8 +229,8 @@ def test_cards_are_the_scores_and_point_at_the_right_frames(agent: Agent, bank: 
     assert len(set(bank.environment[first["top"]])) == len(first["top"])
     assert sum(first["activation"]["counts"]) == len(bank) * 16 * 16
     for lift in first["lifts"]:
-        c = NAMES.index(lift["class"])
-        assert lift["value"] == found.features.lift[k, c]
+        c = COINRUN.index(lift["class"])
+        assert lift["value"] == found.features.of["lift"][k, c]
         assert lift["low"] < lift["value"] < lift["high"]
     strongest = np.unravel_index(first["grid_activation"].argmax(), (GRID, GRID))
     activation = subject.own.activations[:, k]

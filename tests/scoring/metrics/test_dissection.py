@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
 from rollouts.bank import FrameBank
-from scoring.evidence import CONTROLLED, NAMES, Evidence
+from rollouts.coinrun.table import COINRUN
+from scoring.evidence import Evidence
 from scoring.metrics.dissection import detection, stability
 
 
@@ -73,7 +74,7 @@ def test_tracks_follow_the_same_object(bank: FrameBank, evidence: Evidence) -> N
     tracks = evidence.tracks
     assert tracks is not None
     assert len(tracks.index) > 20
-    assert {NAMES[c] for c in np.unique(tracks.kind)} <= set(CONTROLLED)
+    assert {COINRUN.names[c] for c in np.unique(tracks.kind)} <= set(COINRUN.named("controlled"))
     assert evidence.following is not None
     frames = evidence.following.index[tracks.index]
     for index, kind, before in zip(frames, tracks.kind, tracks.before, strict=True):

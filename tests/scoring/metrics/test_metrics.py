@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rollouts.coinrun.table import COINRUN
 from rollouts.errors import InputError
 from scoring.metrics.energies import Energies, causal_effect, eligible
 from scoring.metrics.orbay import orbay2020, threshold
@@ -240,16 +241,16 @@ def test_eligible_counts_episodes_and_not_frames():
     assert not eligible(pixels, episode).any()
 
 
-CLASS_NAMES = ("coin", "saw", "surface", "crate", "wall")
+KINDS = [COINRUN.kind(name) for name in ("coin", "saw", "surface", "crate", "wall")]
 
 
-def verdict(kappa, sign, causal, lower=0.01, classes=CLASS_NAMES, allowed=True, alive=True):
+def verdict(kappa, sign, causal, lower=0.01, kinds=KINDS, allowed=True, alive=True):
     """Class of a single feature, named, or None."""
     rows = [np.array([row]) for row in (kappa, sign, causal)]
-    common = (rows[1], rows[2], np.full(len(classes), allowed), np.array([alive]), classes)
+    common = (rows[1], rows[2], np.full(len(kinds), allowed), np.array([alive]), kinds)
     found, which = interpretable(rows[0], np.full_like(rows[0], lower), *common, Cutoffs())
     assert found[0] == (which[0] >= 0)
-    return classes[which[0]] if found[0] else None, graded(rows[0], *common)[0]
+    return kinds[which[0]].name if found[0] else None, graded(rows[0], *common)[0]
 
 
 def test_surface_names_a_feature_only_if_no_other_class_does() -> None:
@@ -292,7 +293,7 @@ def test_a_feature_of_several_classes_is_given_the_one_with_the_highest_kappa():
 def test_interpretable_takes_bootstrap_draws():
     rng = np.random.default_rng(7)
     kappa, sign, causal = rng.normal(0.2, 0.3, (3, 40, 6, 5))
-    lower, common = np.full((6, 5), 0.1), (np.array([1, 1, 1, 0, 1], bool), np.arange(6) > 0, CLASS_NAMES)
+    lower, common = np.full((6, 5), 0.1), (np.array([1, 1, 1, 0, 1], bool), np.arange(6) > 0, KINDS)
     found, which = interpretable(kappa, lower, sign, causal, *common, Cutoffs())
     scores = graded(kappa, sign, causal, *common)
     assert found.any()

@@ -185,7 +185,7 @@ def test_the_overview_needs_no_script(browser: Any, made: Made) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((made.folder / "index.html").as_uri())
-    headline = made.scores[NAMES[0]].summary["headline"]["graded_score"]
+    headline = made.scores[NAMES[0]].record.headline.graded_score
     low, high = headline["interval"]
     assert f"{headline['value']:.2f} ({low:.2f} to {high:.2f})" in page.locator(".numbers").inner_text()
     assert "need JavaScript" in page.locator("noscript").inner_text()
