@@ -15,7 +15,7 @@ from scoring.metrics.dissection import detection
 from scoring.metrics.energies import causal_effect
 from scoring.metrics.statistics import benjamini_hochberg, best_class_lift, permutation_p_values
 from scoring.settings import ScoreConfig
-from scoring.subject import Measured, Subject, WideMasks
+from scoring.subject import Measured, Subject
 from scoring.verdict import Verdict
 
 
@@ -26,7 +26,6 @@ class Judged:
     subject: Subject
     basis: FeatureSet
     measured: Measured
-    masks: WideMasks
     verdict: Verdict
     config: ScoreConfig
 
@@ -37,7 +36,7 @@ class Judged:
         if activations is None:
             nothing = np.full(self.verdict.kappa.shape, np.nan)
             return nothing, nothing
-        return detection(along(activations, self.basis.directions), self.masks.shares)
+        return detection(along(activations, self.basis.directions), self.subject.masks(self.config.dilation).shares)
 
     @cached_property
     def p(self) -> FloatArray:

@@ -140,7 +140,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations
         classes=class_records(subject),
         layer=LayerRecord(layer, **asdict(geometry)),
         agent=AgentRecord(
-            agent.network.network, fingerprint(agent), agent.steps, agent.seed, agent.options, agent.evaluation
+            agent.network.kind, fingerprint(agent), agent.steps, agent.seed, agent.options, agent.evaluation
         ),
         bank=_bank_record(subject.bank),
         settings=config,
@@ -148,7 +148,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations
         versions={name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
     )
-    return Score(record, Judged(subject, basis, measured, widened[0], verdict, config), geometry)
+    return Score(record, Judged(subject, basis, measured, verdict, config), geometry)
 
 
 def _pool(subject: Subject) -> Attribution:

@@ -38,9 +38,8 @@ class Clip:
     """N frames (N, 64, 64, 3) with a label for each pixel, and M frames with an item taken out.
 
     `labels` (N, 64, 64) uint8 is 0 or 1 + the item's place in `kinds[i]`, and `PART_BIT` more on a kind that is a part
-    of another.
-    `removed` (M, 64, 64, 3) is frame `index` (M,) without its item `item` (M,), sorted by frame. `episode` (N,) counts
-    episodes, or environments where the frames do not follow one another; `consecutive` says which.
+    of another. `removed` (M, 64, 64, 3) is frame `index` (M,) without its item `item` (M,), sorted by frame. `episode`
+    (N,) counts episodes, or environments where the frames do not follow one another; `consecutive` says which.
     """
 
     name: str
@@ -89,7 +88,7 @@ def _nearest(state: State, thing: Thing, others: Sequence[Thing]) -> int | None:
     return min(places, key=lambda place: float(x[place] ** 2 + y[place] ** 2), default=None)
 
 
-def part_of_page(game: Game) -> Kind | None:
+def partial_kind(game: Game) -> Kind | None:
     """The kind that is a part of another, and that labels mark by `PART_BIT`; None without any."""
     return next((kind for kind in game.kinds if kind.part is not None), None)
 
@@ -110,7 +109,7 @@ def trajectory(bank: FrameBank, progress: Update = silent) -> Clip:
     """
     bank.check_renderer()
     game = bank.options.rules
-    renderer, part, removable = RENDERERS[game.name](), part_of_page(game), game.named("removable")
+    renderer, part, removable = RENDERERS[game.name](), partial_kind(game), game.named("removable")
     labels, kinds, removed, index, place = [], [], [], [], []
     for i, data in enumerate(bank.states):
         state = renderer.parse(data)
@@ -135,7 +134,7 @@ def _on_part(game: Game, part: Kind | None, masks: BoolArray) -> BoolArray:
 def examples(bank: FrameBank, evidence: Evidence) -> Clip:
     """A bank's frames, each class taken out in turn, as the score did."""
     game = evidence.game
-    part = part_of_page(game)
+    part = partial_kind(game)
     labels, kinds = [], []
     for masks in evidence.masks:
         whole = [Item(k.name, (), mask) for k, mask in zip(game.kinds, masks, strict=True) if k.part is None]

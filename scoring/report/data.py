@@ -14,7 +14,7 @@ from agents.checkpoint import Agent
 from scoring.explain.geometry import LayerGeometry, cell_of_pixel
 from scoring.pipeline import Score
 from scoring.report.cards import Card
-from scoring.report.clips import Clip, part_of_page
+from scoring.report.clips import Clip, partial_kind
 from scoring.report.views import Explained, View, surprising
 
 FINE = 16
@@ -34,7 +34,7 @@ class Entry:
 def meta(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> dict[str, Any]:
     """What the page needs to know before it draws: the game's kinds, agents, features, clips."""
     game = entries[0].score.game
-    part = part_of_page(game)
+    part = partial_kind(game)
     return {
         "title": title,
         "effects": list(game.moves),
@@ -46,6 +46,7 @@ def meta(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> dict[st
                 "colour": kind.colour,
                 "dash": kind.dash,
                 "removable": kind.removable,
+                "together": kind.together,
                 "inside": kind.together and not kind.headline,
             }
             for kind in game.kinds

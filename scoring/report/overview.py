@@ -82,17 +82,22 @@ def _completion(evaluation: Evaluation | None) -> Cell:
 
 
 def curves(agents: Sequence[Agent]) -> dict[str, Any]:
-    """The training curves as lines of an SVG of `WIDTH` x `HEIGHT`, with the steps at its right end."""
+    """The training curves as lines of an SVG of `WIDTH` x `HEIGHT`, with the steps at its right end.
+
+    The agents play one game; its return for a completed level, `full`, is at the top.
+    """
     longest = max([1, *(steps for agent in agents for steps, _ in agent.curve)])
+    full = agents[0].options.rules.completed_return
+
+    def height(value: float) -> float:
+        return HEIGHT - 25 - (HEIGHT - 35) * value / full
+
     lines = [
-        " ".join(
-            f"{40 + (WIDTH - 50) * steps / longest:.1f},{HEIGHT - 25 - (HEIGHT - 35) * value / 10:.1f}"
-            for steps, value in agent.curve
-        )
+        " ".join(f"{40 + (WIDTH - 50) * steps / longest:.1f},{height(value):.1f}" for steps, value in agent.curve)
         for agent in agents
     ]
-    ticks = [(value, HEIGHT - 25 - (HEIGHT - 35) * value / 10) for value in (0, 5, 10)]
-    return {"lines": lines, "ticks": ticks, "steps": longest, "width": WIDTH, "height": HEIGHT}
+    ticks = [(f"{value:g}", height(value)) for value in (0, full / 2, full)]
+    return {"lines": lines, "ticks": ticks, "full": f"{full:g}", "steps": longest, "width": WIDTH, "height": HEIGHT}
 
 
 def sentence(name: str, record: Record) -> str:

@@ -74,9 +74,9 @@ class View:
     removed_sums: FloatArray
 
 
-def explained(basis: FeatureSet, shown: Sequence[int], attribution: Attribution) -> Explained:
-    """The features `shown` of a basis, and the rest of the channels' attribution."""
-    features = basis.transform(attribution)[:, list(shown)]
+def explained(basis: FeatureSet, rows: Sequence[int], attribution: Attribution) -> Explained:
+    """The features of these `rows` of a basis, and the rest of the channels' attribution."""
+    features = basis.transform(attribution)[:, list(rows)]
     maps = np.concatenate([features, residual(attribution, features)[:, None]], axis=1)
     sums = maps.sum(axis=(2, 3), dtype=np.float64)
     strongest = np.abs(features).sum(axis=1).max(axis=(1, 2))
@@ -130,23 +130,23 @@ def view(
     targets: Mapping[str, Attribution],
     removed: Sequence[Attribution],
     basis: FeatureSet,
-    shown: Sequence[int],
+    rows: Sequence[int],
 ) -> View:
-    """Put together what is shown of an agent; `removed` are value attributions of the clip's changed frames, in order.
+    """What the page shows of an agent; `removed` are value attributions of the clip's changed frames, in order.
 
-    Features of one basis are `shown`, by their rows.
+    The features are those of these `rows` of a basis.
     """
     values, policy = act(agent, clip.frames)
     removed_values, removed_policy = act(agent, clip.removed)
-    sums = [explained(basis, shown, attribution).sums for attribution in removed if len(attribution.outputs)]
+    sums = [explained(basis, rows, attribution).sums for attribution in removed if len(attribution.outputs)]
     return View(
         values,
         policy,
         advantage(values, clip.rewards, clip.episode) if clip.consecutive else np.full(len(clip), np.nan),
-        {name: explained(basis, shown, attribution) for name, attribution in targets.items()},
+        {name: explained(basis, rows, attribution) for name, attribution in targets.items()},
         removed_values,
         removed_policy,
-        np.concatenate([np.empty((0, len(shown) + 1)), *sums]),
+        np.concatenate([np.empty((0, len(rows) + 1)), *sums]),
     )
 
 

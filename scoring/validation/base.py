@@ -67,11 +67,10 @@ def judged(subject: Subject, features: str) -> Judged:
         assert subject.pool is not None
         pool = subject.pool.maps
     basis = kind.fit(subject.geometry.channels, pool, settings)
-    masks = subject.masks(settings.dilation)
-    (measured,) = subject.measure(basis, [masks])
+    (measured,) = subject.measure(basis, [subject.masks(settings.dilation)])
     cutoffs = Cutoffs(dead=Cutoffs.dead / kind.draws(settings))
     verdict = judge(measured, subject, cutoffs, settings.bootstrap, settings.seed)
-    return Judged(subject, basis, measured, masks, verdict, settings)
+    return Judged(subject, basis, measured, verdict, settings)
 
 
 def fraction(scored: Judged) -> float:

@@ -175,13 +175,13 @@ def test_a_rollout_is_what_the_environment_plays() -> None:
 def test_training_evaluates_on_both_kinds_of_levels(tmp_path: Path) -> None:
     agent = train(replace(SMALL, total_steps=256, evaluation_episodes=8), tmp_path)
     assert agent is not None
-    assert agent.evaluation["training"]["levels"] == (0, 10)
-    assert agent.evaluation["unseen"]["levels"][0] == FIRST_UNSEEN_LEVEL
-    for found in agent.evaluation.values():
-        low, high = found["interval"]
-        assert found["episodes"] == 8
-        assert 0 <= low <= found["completed"] <= high <= 1
-        assert found["mean_return"] == pytest.approx(10 * found["completed"])
+    assert agent.evaluation["training"].levels == (0, 10)
+    assert agent.evaluation["unseen"].levels[0] == FIRST_UNSEEN_LEVEL
+    for evaluation in agent.evaluation.values():
+        low, high = evaluation.interval
+        assert evaluation.episodes == 8
+        assert 0 <= low <= evaluation.completed <= high <= 1
+        assert evaluation.mean_return == pytest.approx(10 * evaluation.completed)
 
 
 @pytest.mark.parametrize(

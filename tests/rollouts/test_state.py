@@ -111,7 +111,7 @@ def test_bytes_that_are_no_state(data: bytes) -> None:
         ("view", "out_of_bounds_object", 42),
         ("view", "grid_width", 32),
         ("own", "wall_theme", 6),
-        ("coinrun", "end_of_buffer", 0),
+        ("own", "end_of_buffer", 0),
         ("entities", "alpha", 1.5),
         ("entities", "x", np.nan),
         ("entities", "image_theme", 9),
@@ -153,7 +153,7 @@ import numpy as np
 sys.path.insert(0, {tests!r})
 from rollouts.coinrun.state import parse, serialize
 from rollouts.procgen_state import StateError
-from rollouts.coinrun import EnvOptions, make_env
+from rollouts.env import EnvOptions, make_env
 from scenes import HARD, played
 
 generator = np.random.default_rng({seed})

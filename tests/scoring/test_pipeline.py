@@ -233,8 +233,8 @@ def test_a_feature_that_never_fires_is_dead_and_counts(agent: Agent, bank: Frame
     assert found.features.share[silenced] == found.verdict.grades[silenced] == 0
     assert np.isnan(found.features.of["kappa"][silenced]).all()
     headline = found.record.headline
-    assert headline["features"] == 32
-    assert headline["graded_score"]["value"] == pytest.approx(found.verdict.grades.sum() / 32)
+    assert headline.features == 32
+    assert headline.graded_score.value == pytest.approx(found.verdict.grades.sum() / 32)
     assert "NaN" not in json.dumps(found.record.to_json())
 
 

@@ -15,8 +15,10 @@ import edit
 from agents.checkpoint import save_agent, untrained_agent
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
-from scoring.pipeline import ScoreConfig
+from scoring.editing import EPISODES
+from scoring.settings import ScoreConfig
 
+SHARED = ("target", "attribution", "steps", "components")
 ROOT = Path(__file__).parents[2]
 
 
@@ -93,10 +95,10 @@ def test_bad_input_is_refused_before_anything_is_played(agent: Path, tmp_path: P
 def test_the_features_are_those_of_score_by_default() -> None:
     values = defaults() | {"agent": ""}
     scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
-    assert edit.settings(values) == ScoreConfig()
-    same = ("layer", "features", "bank", "frames", "pool_frames", "levels", "seed", *edit.SHARED)
+    assert edit.settings(values).score == ScoreConfig()
+    same = ("layer", "features", "bank", "frames", "pool_frames", "levels", "seed", *SHARED)
     assert {name: values[name] for name in same} == {name: scored[name] for name in same}
-    assert values["episodes"] == edit.EPISODES
+    assert values["episodes"] == EPISODES
 
 
 def test_every_setting_has_its_own_folder(agent: Path) -> None:

@@ -35,7 +35,7 @@ Report.Cards = class {
       make("div", {}, make("dt", {}, make("a", { href: "#" + anchor }, term)), make("dd", {}, value)));
     const colour = Report.css(Report.featureColour(index, agent.features.length));
     return make("article", {
-      class: "card" + (feature.interpretable ? " found" : ""), "data-feature": index + 1,
+      class: "card" + (feature.interpretable ? " interpretable" : ""), "data-feature": index + 1,
     },
     make("header", { onmouseenter: () => Report.hover(number, index + 1), onmouseleave: () => Report.hover() },
       make("span", { class: "swatch", style: "background:" + colour }, String(index + 1)),
@@ -84,21 +84,21 @@ Report.Cards = class {
 
   lifts(lifts) {
     const { make } = Report;
-    const bounds = lifts.flatMap((each) => [each.low, each.high, each.value, 0]).filter((value) => value !== null);
+    const bounds = lifts.flatMap((lift) => [lift.low, lift.high, lift.value, 0]).filter((value) => value !== null);
     const low = Math.max(Math.min(...bounds), -6);
     const high = Math.min(Math.max(...bounds, 1), 8);
     const x = (value) => 58 + ((Math.min(Math.max(value, low), high) - low) / Math.max(high - low, 1e-9)) * 160;
-    const rows = lifts.flatMap((each, index) => {
+    const rows = lifts.flatMap((lift, index) => {
       const y = 11 + 15 * index;
-      const parts = [make("text", { x: 52, y: y + 4, "text-anchor": "end" }, each.class)];
-      if (each.value === null) {
+      const parts = [make("text", { x: 52, y: y + 4, "text-anchor": "end" }, lift.class)];
+      if (lift.value === null) {
         return parts;
       }
-      if (each.low !== null) {
-        parts.push(make("line", { x1: x(each.low), x2: x(each.high), y1: y, y2: y, class: "interval" }));
+      if (lift.low !== null) {
+        parts.push(make("line", { x1: x(lift.low), x2: x(lift.high), y1: y, y2: y, class: "interval" }));
       }
-      parts.push(make("circle", { cx: x(each.value), cy: y, r: 3.2 }),
-        make("text", { x: 226, y: y + 4 }, Report.number(each.value, 1, true)));
+      parts.push(make("circle", { cx: x(lift.value), cy: y, r: 3.2 }),
+        make("text", { x: 226, y: y + 4 }, Report.number(lift.value, 1, true)));
       return parts;
     });
     const height = 15 * lifts.length + 4;

@@ -3,24 +3,24 @@
 
 const UNIT = 8;
 
-/* A kind of the game's table: its name, colour, dash, whether it can be removed, and whether it lies within another. */
+/* A kind of the game's table, as meta holds it. */
 Report.kind = (name) => Report.meta.kinds.find((kind) => kind.name === name);
 
 /* Edges of the pixels for which `inside(index)` holds, as pairs of corners in canvas units. */
 function edges(inside) {
-  const found = [];
+  const lines = [];
   for (let y = 0; y < 64; y++) {
     for (let x = 0; x < 64; x++) {
       if (!inside(y * 64 + x)) {
         continue;
       }
-      if (y === 0 || !inside((y - 1) * 64 + x)) found.push([x, y, x + 1, y]);
-      if (y === 63 || !inside((y + 1) * 64 + x)) found.push([x, y + 1, x + 1, y + 1]);
-      if (x === 0 || !inside(y * 64 + x - 1)) found.push([x, y, x, y + 1]);
-      if (x === 63 || !inside(y * 64 + x + 1)) found.push([x + 1, y, x + 1, y + 1]);
+      if (y === 0 || !inside((y - 1) * 64 + x)) lines.push([x, y, x + 1, y]);
+      if (y === 63 || !inside((y + 1) * 64 + x)) lines.push([x, y + 1, x + 1, y + 1]);
+      if (x === 0 || !inside(y * 64 + x - 1)) lines.push([x, y, x, y + 1]);
+      if (x === 63 || !inside(y * 64 + x + 1)) lines.push([x + 1, y, x + 1, y + 1]);
     }
   }
-  return found;
+  return lines;
 }
 
 function stroke(context, lines, colour, dash, width) {
@@ -92,7 +92,9 @@ Report.outline = function (canvas, labels, frame, kinds, chosen) {
   }
 };
 
-/* The kinds that the table names first are drawn last, over the others. */
+/* Areas are drawn first and objects over them; of either, the kinds that the table names first come last. */
 function rank(name) {
-  return -Report.meta.kinds.findIndex((kind) => kind.name === name);
+  const { kinds } = Report.meta;
+  const index = kinds.findIndex((kind) => kind.name === name);
+  return kinds.length - index - (kinds[index].together ? kinds.length : 0);
 }

@@ -61,7 +61,7 @@ Report.Panel = class {
     const fill = make("span", { class: "fill" });
     const value = make("span", { class: "value" });
     const element = make("div", { class: "column", "data-effect": effect }, value,
-      make("span", { class: "track" }, fill), make("span", { class: "arrow", title: effect }, ARROWS[effect]));
+      make("span", { class: "track" }, fill), make("span", { class: "arrow", title: effect }, ARROWS[effect] || effect));
     return { effect, element, fill, value };
   }
 
@@ -170,15 +170,15 @@ Report.Panel = class {
       return "";
     }
     const count = this.agent.features.length;
-    const found = this.agent.features.map((feature, k) => ({
+    const attributed = this.agent.features.map((feature, k) => ({
       name: String(k + 1) + " " + feature.short,
       value: this.explained.maps[((frame * (count + 1) + k) * size + row) * size + column]
         * this.explained.steps[frame * (count + 1) + k],
     }));
-    found.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
-    const strongest = found.slice(0, 2).filter((each) => Math.abs(each.value) >= 0.005);
+    attributed.sort((a, b) => Math.abs(b.value) - Math.abs(a.value));
+    const strongest = attributed.slice(0, 2).filter(({ value }) => Math.abs(value) >= 0.005);
     return strongest.length
-      ? ": " + strongest.map((each) => each.name + " " + Report.number(each.value, 2, true)).join(", ") : "";
+      ? ": " + strongest.map(({ name, value }) => name + " " + Report.number(value, 2, true)).join(", ") : "";
   }
 };
 

@@ -187,10 +187,9 @@ Report.Timeline = class {
 
   surprises() {
     const { make } = Report;
-    const found = Report.meta.clips[Report.state.clip].surprising;
     const place = document.getElementById("surprises");
     place.replaceChildren();
-    found.forEach(({ word, frames }) => {
+    Report.meta.clips[Report.state.clip].surprising.forEach(({ word, frames }) => {
       const jumps = frames.map(([frame, advantage]) => make("button", {
         type: "button", class: "jump", "data-frame": frame,
         onclick: () => { this.pause(); Report.set({ frame }); },

@@ -106,7 +106,7 @@ Report.WhatIf = class {
     const count = meta.effects.length;
     const rows = meta.effects.map((effect, index) => {
       const [was, is] = [view.policy[state.frame * count + index], view.removedPolicy[row * count + index]];
-      return make("tr", { "data-effect": effect }, make("th", { scope: "row" }, Report.ARROWS[effect] + " " + effect),
+      return make("tr", { "data-effect": effect }, make("th", { scope: "row" }, [Report.ARROWS[effect], effect].filter(Boolean).join(" ")),
         make("td", {}, percent(was)), make("td", {}, percent(is)), make("td", {}, Report.number(100 * (is - was), 0, true)));
     });
     return make("section", { class: "changes", "data-agent": number },

@@ -6,6 +6,7 @@ from scipy.optimize import linear_sum_assignment, nnls
 
 from rollouts.errors import InputError
 from scoring.explain.base import Attribution
+from scoring.features.base import residual
 from scoring.features.channels import Channels
 from scoring.features.least_squares import NonnegativeLeastSquares
 from scoring.features.nmf import NMF, fit_nmf, resampled
@@ -14,7 +15,7 @@ from scoring.features.rotated import Rotated, rotated
 
 def attribution(activations: np.ndarray, gradients: np.ndarray) -> Attribution:
     outputs = np.zeros(len(activations), dtype=np.float32)
-    return Attribution("integrated_gradients", activations, gradients, outputs, 0.0)
+    return Attribution("integrated_gradients", outputs, 0.0, activations, gradients)
 
 
 def of_maps(maps: np.ndarray) -> Attribution:
@@ -71,10 +72,11 @@ def test_least_squares_of_directions_that_depend_on_one_another(generator: np.ra
 def test_features_and_residual_sum_to_the_attribution(generator: np.random.Generator) -> None:
     maps = generator.standard_normal((6, 10, 4, 4)).astype(np.float32)
     basis = fit_nmf(maps, components=3, seed=1)
-    total = basis.transform(of_maps(maps)).sum(axis=1) + basis.residual(of_maps(maps))
+    features = basis.transform(of_maps(maps))
+    total = features.sum(axis=1) + residual(of_maps(maps), features)
     np.testing.assert_allclose(total, maps.sum(axis=1), atol=1e-5)
     inside = np.einsum("kc,nkhw->nchw", basis.directions, np.abs(generator.standard_normal((5, 3, 2, 2))))
-    assert np.abs(basis.residual(of_maps(inside))).max() < 2e-3
+    assert np.abs(residual(of_maps(inside), basis.transform(of_maps(inside)))).max() < 2e-3
 
 
 def test_transform_is_homogeneous_frame_by_frame(generator: np.random.Generator) -> None:

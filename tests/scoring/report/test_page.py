@@ -13,25 +13,28 @@ import torch
 from agents.checkpoint import Agent, untrained_agent
 from agents.play import Player
 from rollouts.bank import FrameBank
-from rollouts.coinrun.masks import CLASSES, Renderer, without
+from rollouts.coinrun.masks import CoinRunRenderer, without
 from rollouts.coinrun.state import ENEMY, TRAIL, parse
 from rollouts.coinrun.table import COINRUN
 from rollouts.collecting import BankPlan, collect
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scenes import empty_scene, put
+from scoring.draw.examples import GRID, REUSE, example_grid
 from scoring.evidence import Evidence
 from scoring.explain.methods import attribute
 from scoring.features.channels import Channels
 from scoring.metrics.energies import Energies
-from scoring.pipeline import ScoreConfig, score_subject
-from scoring.report.cards import GRID, MOST, REUSE, cards, example_grid, lift_limits, shown_features
-from scoring.report.clips import SURFACE_BIT, examples, items, trajectory
+from scoring.metrics.statistics import Number
+from scoring.pipeline import score_subject
+from scoring.report.cards import MOST, cards, lift_limits, shown_features
+from scoring.report.clips import PART_BIT, examples, items, trajectory
 from scoring.report.data import clip_data, explained_data, plain
 from scoring.report.film import SCALE, STRIP, pictures, write
 from scoring.report.overview import HEIGHT, WIDTH, cell, curves, rows, sentence
 from scoring.report.page import FORMAT, check_folder
-from scoring.report.views import EFFECTS, Explained, act, advantage, explained, surprising, target_of, view
+from scoring.report.views import Explained, act, advantage, explained, surprising, target_of, view
+from scoring.settings import ScoreConfig
 from scoring.subject import explain
 
 
@@ -50,35 +53,36 @@ def test_a_trail_goes_with_the_nearest_enemy() -> None:
     scene = empty_scene()
     left, right = put(scene, ENEMY, 30, 33), put(scene, ENEMY, 35, 33)
     trails = [put(scene, TRAIL, 29, 33), put(scene, TRAIL, 35.9, 33), put(scene, TRAIL, 33.5, 33)]
-    found = items(scene, Renderer().masks(scene).objects)
+    renderer = CoinRunRenderer()
+    found = items(COINRUN, scene, renderer.masks(scene).objects)
     places = [{thing.place for thing in item.things} for item in found if item.kind == "enemy"]
     assert sorted(map(sorted, places)) == [[left, trails[0]], [right, trails[1], trails[2]]]
     scene.entities["alpha"][[left, right]] = 0
-    alone = [item for item in items(scene, Renderer().masks(scene).objects) if item.kind == "enemy"]
+    alone = [item for item in items(COINRUN, scene, renderer.masks(scene).objects) if item.kind == "enemy"]
     assert [{thing.place for thing in item.things} for item in alone] == [set(trails)]
 
 
 def test_a_trajectory_shows_every_object_and_the_frame_without_it(played: FrameBank) -> None:
     clip = trajectory(played)
-    renderer = Renderer()
+    renderer = CoinRunRenderer()
     assert len(clip.removed) > len(clip)
     assert (np.diff(clip.index) >= 0).all()
     for i in range(0, len(clip), 7):
         state = parse(played.states[i])
-        classes = renderer.masks(state).classes
-        merged = [CLASSES.index("enemy") if kind == "trail" else CLASSES.index(kind) for kind in CLASSES]
-        for c, name in enumerate(CLASSES):
+        drawn, names = renderer.masks(state).drawn, COINRUN.drawn
+        merged = [names.index("enemy") if name == "trail" else names.index(name) for name in names]
+        for c, name in enumerate(names):
             if name != "trail":
-                wanted = classes[[k for k, to in enumerate(merged) if to == c]].any(axis=0)
+                wanted = drawn[[k for k, to in enumerate(merged) if to == c]].any(axis=0)
                 numbers = [n for n, kind in enumerate(clip.kinds[i], start=1) if kind == name]
-                assert (np.isin(clip.labels[i] & ~np.uint8(SURFACE_BIT), numbers) == wanted).all()
+                assert (np.isin(clip.labels[i] & ~np.uint8(PART_BIT), numbers) == wanted).all()
     for m in range(0, len(clip.removed), 5):
         i, number = int(clip.index[m]), int(clip.item[m]) + 1
         changed = (clip.removed[m] != clip.frames[i]).any(axis=-1)
         assert changed.any()
         assert not (changed & ((clip.labels[i] & 127) != number)).any()  # nothing changes but the object's own pixels
         state = parse(played.states[i])
-        things = items(state, renderer.masks(state).objects)[number - 1].things
+        things = items(COINRUN, state, renderer.masks(state).objects)[number - 1].things
         assert (renderer.render(without(state, things)) == clip.removed[m]).all()
 
 
@@ -88,7 +92,7 @@ def test_examples_take_out_whole_classes(bank: FrameBank, evidence: Evidence) ->
         for i in range(len(clip)):
             labels = clip.labels[i]
             if name == "surface":
-                assert ((labels >= SURFACE_BIT) == evidence.masks[i, c]).all()
+                assert ((labels >= PART_BIT) == evidence.masks[i, c]).all()
             elif name in clip.kinds[i]:
                 assert ((labels & 127 == clip.kinds[i].index(name) + 1) == evidence.masks[i, c]).all()
             else:
@@ -136,7 +140,7 @@ def test_policy_counts_actions_with_the_same_effect_together(agent: Agent, bank:
     chances = np.exp(logits.numpy()) / np.exp(logits.numpy()).sum(axis=1, keepdims=True)
     assert values == pytest.approx(value.numpy())
     assert policy.sum(axis=1) == pytest.approx(1)
-    names = list(EFFECTS)
+    names = list(COINRUN.moves)
     assert policy[:, names.index("right")] == pytest.approx(chances[:, 7])
     assert policy[:, names.index("nothing")] == pytest.approx(chances[:, [4, 9, 10, 11, 12, 13, 14]].sum(axis=1))
     few = untrained_agent("compact", EnvOptions(), 0, actions=(7, 4, 1))
@@ -172,7 +176,7 @@ def test_a_view_measures_the_frames_without_an_item(agent: Agent, played: FrameB
     assert seen.removed_values == pytest.approx(gone.outputs, abs=1e-5)
     assert seen.removed_sums[:, 1] == pytest.approx(gone.maps[:, 5].sum(axis=(1, 2)), abs=1e-5)
     assert seen.removed_sums.sum(axis=1) == pytest.approx(gone.maps.sum(axis=(1, 2, 3)), abs=1e-4)
-    assert seen.removed_policy.shape == (len(clip.removed), len(EFFECTS))
+    assert seen.removed_policy.shape == (len(clip.removed), len(COINRUN.moves))
 
 
 def test_the_grid_of_examples_is_that_of_a_slow_choice() -> None:
@@ -200,7 +204,8 @@ def test_the_grid_of_examples_is_that_of_a_slow_choice() -> None:
 def test_limits_of_lift_are_those_of_leaving_environments_out(bank: FrameBank) -> None:
     generator = np.random.default_rng(0)
     maps, masks = generator.normal(size=(len(bank), 2, 4, 4)), generator.random((len(bank), 3, 4, 4))
-    limits, lift = lift_limits(Energies.from_maps(maps, masks, bank.environment, bank.time))
+    energies = Energies.from_maps(maps, masks, bank.environment, bank.time)
+    limits, lift = lift_limits(energies), energies.lift()
     left_out = []
     for environment in np.unique(bank.environment):
         kept = bank.environment != environment
@@ -216,37 +221,40 @@ def test_cards_are_the_scores_and_point_at_the_right_frames(agent: Agent, bank: 
     config = ScoreConfig(features="channels", steps=2, bootstrap=50, permutations=50)
     subject = explain(agent.network, "2b", bank, evidence, steps=2, pool=False)
     found = score_subject(agent, subject, config)
-    made = cards(found, subject, config.dilation)
-    assert [card["row"] for card in made] == shown_features(found)
-    shares = [card["share"] for card in made]
+    made = cards(found)
+    assert [card.row for card in made] == shown_features(found)
+    shares = [card.share for card in made]
     assert len(made) == MOST
     assert shares == sorted(shares, reverse=True)
     assert shares[0] == found.features.share.max()
     first = made[0]
-    k = first["row"]
+    k = first.row
     mass = np.abs(found.maps[:, k]).sum(axis=(1, 2))
-    assert first["top"][0] == mass.argmax()
-    assert len(set(bank.environment[first["top"]])) == len(first["top"])
-    assert sum(first["activation"]["counts"]) == len(bank) * 16 * 16
-    for lift in first["lifts"]:
-        c = COINRUN.index(lift["class"])
-        assert lift["value"] == found.features.of["lift"][k, c]
-        assert lift["low"] < lift["value"] < lift["high"]
-    strongest = np.unravel_index(first["grid_activation"].argmax(), (GRID, GRID))
+    assert first.top[0] == mass.argmax()
+    assert len(set(bank.environment[first.top])) == len(first.top)
+    assert sum(first.activation["counts"]) == len(bank) * 16 * 16
+    for kind, value, low, high in first.lifts:
+        assert value == found.features.of["lift"][k, COINRUN.index(kind)]
+        assert low < value < high
+    told = {term: text for term, text, _ in first.facts}
+    c = COINRUN.index(str(first.kind))
+    assert told["stability"] == f"{found.features.of['stability'][k, c]:.2f}".replace("-", "−").replace("nan", "–")
+    assert told["κ"].startswith(f"{found.verdict.kappa[k, c]:.2f} (".replace("-", "−"))
+    assert told["table row"] == str(k)
+    strongest = np.unravel_index(first.grid.activation.argmax(), (GRID, GRID))
     activation = subject.own.activations[:, k]
-    assert first["grid_activation"].max() == pytest.approx(activation.max())
-    assert activation[first["grid"][strongest]].max() == pytest.approx(activation.max())
-    summary = found.summary
-    assert sentence("a", summary).startswith("a: ")
-    names = [row.name for row in rows([summary])]
+    assert first.grid.activation.max() == pytest.approx(activation.max())
+    assert activation[first.grid.frame[strongest]].max() == pytest.approx(activation.max())
+    assert sentence("a", found.record).startswith("a: ")
+    names = [row.name for row in rows([found.record])]
     assert names[:2] == ["interpretable fraction", "graded score"]
 
 
 def test_numbers_and_curves_of_the_overview() -> None:
-    found = cell({"value": 0.5, "interval": [-1.0, 3.0]}, most=2)
+    found = cell(Number(0.5, (-1.0, 3.0)), most=2)
     assert (found.value, found.low, found.high) == (0.25, 0, 1)
-    assert found.text == "0.50 (-1.00 to 3.00)"
-    assert cell({"value": None, "interval": None}).value is None
+    assert found.text == "0.50 (−1.00 to 3.00)"
+    assert cell(Number()).value is None
     agents = [untrained_agent("compact", EnvOptions(), seed) for seed in (0, 1)]
     agents[0].curve = [(0, 0.0), (200, 10.0)]
     drawn = curves(agents)

@@ -12,17 +12,20 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import report
 from agents.checkpoint import Agent, untrained_agent
 from rollouts.bank import FrameBank
+from rollouts.coinrun.table import COINRUN
 from rollouts.env import EnvOptions
+from scoring.draw.words import with_interval
 from scoring.evidence import Evidence
 from scoring.explain.geometry import cell_of_pixel
 from scoring.explain.methods import attribute
-from scoring.pipeline import Score, ScoreConfig, score_subject
+from scoring.pipeline import Score, score_subject
+from scoring.report.build import write_report
 from scoring.report.cards import shown_features
 from scoring.report.clips import Clip, trajectory
-from scoring.report.views import EFFECTS, Explained, act, explained, surprising, target_of
+from scoring.report.views import Explained, act, explained, surprising, target_of
+from scoring.settings import ScoreConfig
 from scoring.subject import explain
 
 pytestmark = pytest.mark.browser
@@ -49,10 +52,12 @@ class Made:
 @pytest.fixture(scope="module")
 def made(bank: FrameBank, evidence: Evidence, consecutive: FrameBank, tmp_path_factory: pytest.TempPathFactory) -> Made:
     agents = [(name, untrained_agent("compact", EnvOptions(), seed)) for seed, name in enumerate(NAMES)]
-    subjects = {name: explain(agent.network, "2b", bank, evidence, steps=CONFIG.steps) for name, agent in agents}
-    scores = {name: score_subject(agent, subjects[name], CONFIG) for name, agent in agents}
+    scores = {}
+    for name, agent in agents:
+        subject = explain(agent.network, "2b", bank, evidence, steps=CONFIG.steps)
+        scores[name] = score_subject(agent, subject, CONFIG)
     folder = tmp_path_factory.mktemp("report")
-    path = report.write_report(folder, agents, subjects, scores, consecutive, ("value", "right"), {"settings": {}})
+    path = write_report(folder, agents, scores, consecutive, ("value", "right"), {"settings": {}})
     assert path == folder / "index.html"
     return Made(folder, agents, scores, consecutive, trajectory(consecutive))
 
@@ -186,8 +191,7 @@ def test_the_overview_needs_no_script(browser: Any, made: Made) -> None:
     page = context.new_page()
     page.goto((made.folder / "index.html").as_uri())
     headline = made.scores[NAMES[0]].record.headline.graded_score
-    low, high = headline["interval"]
-    assert f"{headline['value']:.2f} ({low:.2f} to {high:.2f})" in page.locator(".numbers").inner_text()
+    assert with_interval(headline) in page.locator(".numbers").inner_text()
     assert "need JavaScript" in page.locator("noscript").inner_text()
     context.close()
 
@@ -231,7 +235,7 @@ def test_bars_policy_and_value_are_the_arrays(visit: Open, made: Made) -> None:
         assert heights == pytest.approx(100 * policy[0], abs=0.01)
         assert f"value {values[0]:.2f}".replace("-", "−") in panel.locator(".readout").inner_text()
         taken = panel.locator(".column.taken").get_attribute("data-effect")
-        assert int(made.played.actions[30]) in EFFECTS[str(taken)]
+        assert int(made.played.actions[30]) in COINRUN.moves[str(taken)]
 
 
 def test_frames_are_reached_by_keys_buttons_and_scrubber(visit: Open, made: Made) -> None:
@@ -399,7 +403,7 @@ def test_a_clicked_object_is_taken_out(visit: Open, made: Made) -> None:
         changes = [float(text.replace("−", "-")) for text in part.locator(".bar .value").all_inner_texts()]
         assert changes == pytest.approx(found.sums[1] - found.sums[0], abs=0.0051)
         cells = part.locator('tr[data-effect="right"] td').all_inner_texts()
-        right = list(EFFECTS).index("right")
+        right = list(COINRUN.moves).index("right")
         assert cells[:2] == [f"{100 * policy[0, right]:.0f}%", f"{100 * policy[1, right]:.0f}%"]
     canvas.click(position=spot)
     assert state(page)["drop"] == 0

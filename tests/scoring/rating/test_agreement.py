@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from scoring.metrics.statistics import NO_NUMBER
 from scoring.rating.agreement import (
     complete,
     group_means,
@@ -108,19 +109,16 @@ def test_the_interval_of_a_rating_against_all_resamples() -> None:
     assert draws.std() == pytest.approx(np.std(exact), abs=0.03)
     assert set(np.round(draws, 6)) == set(np.round(exact, 6))
     found = rating(table, 4000)
-    assert found is not None
-    assert found[0] == pytest.approx(32 / 6)
-    assert found[1] == pytest.approx(np.quantile(exact, [0.025, 0.975]), abs=0.35)
+    assert found.value == pytest.approx(32 / 6)
+    assert found.interval == pytest.approx(np.quantile(exact, [0.025, 0.975]), abs=0.35)
 
 
 def test_answers_that_are_missing_do_not_count() -> None:
     table = np.array([[4, np.nan], [6, np.nan], [8, np.nan]])
     found = rating(table, 2000)
     alone = rating(table[:, :1], 2000)
-    assert found is not None
-    assert alone is not None
-    assert found[0] == alone[0] == 6
-    assert rating(np.full((3, 2), np.nan)) is None
+    assert found.value == alone.value == 6
+    assert rating(np.full((3, 2), np.nan)) == NO_NUMBER
 
 
 def test_the_correlation_of_four_agents_has_the_smallest_p_there_is() -> None:
