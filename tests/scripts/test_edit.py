@@ -50,25 +50,25 @@ def test_playing_unedited_and_edited(agent: Path, tmp_path: Path) -> None:
     (folder,) = (tmp_path / "runs/edit").iterdir()
     assert folder.name.endswith("-featureall-episodes4")
     assert "without 1" in done.stdout
-    found = json.loads((folder / "edit.json").read_text())
-    assert list(found["played"]) == ["unedited", "without 0", "without 1", "shuffled 0", "shuffled 1"]
-    for played in found["played"].values():
+    document = json.loads((folder / "edit.json").read_text())
+    assert list(document["played"]) == ["unedited", "without 0", "without 1", "shuffled 0", "shuffled 1"]
+    for played in document["played"].values():
         assert played["episodes"] == 4
         assert sum(outcome["count"] for outcome in played["outcomes"].values()) == 4
-    assert found["edited_weights"] == "3a_conv"
+    assert document["edited_weights"] == "3a_conv"
     for k in (0, 1):
-        edited, control = (np.array(found["directions"][f"{kind} {k}"]) for kind in ("without", "shuffled"))
+        edited, control = (np.array(document["directions"][f"{kind} {k}"]) for kind in ("without", "shuffled"))
         assert edited.shape == (32,)
         assert np.array_equal(np.sort(edited), np.sort(control))
         assert not np.array_equal(edited, control)
     assert "is finished; nothing to do." in run(*small, "episodes=4", "layer=2b", cwd=tmp_path).stdout
 
     # A run that was stopped after two of five goes on from there, to the same result.
-    shorter = found | {"played": {name: found["played"][name] for name in ("unedited", "without 0")}}
+    shorter = document | {"played": {name: document["played"][name] for name in ("unedited", "without 0")}}
     (folder / "edit.json").write_text(json.dumps(shorter))
     done = run(*small, "episodes=4", cwd=tmp_path)
     assert "Playing unedited" not in done.stdout
-    assert json.loads((folder / "edit.json").read_text()) == found
+    assert json.loads((folder / "edit.json").read_text()) == document
 
 
 def test_bad_input_is_refused_before_anything_is_played(agent: Path, tmp_path: Path) -> None:
