@@ -32,7 +32,7 @@ class BankSettings:
     pool_frames: int = 512
     levels: str = "unseen"
     seed: int = 0
-    threads: int = 1
+    env_threads: int = 1
 
     def __post_init__(self) -> None:
         if self.levels not in ("unseen", "training"):
@@ -93,7 +93,7 @@ def play(settings: BankSettings, players: Sequence[Named], track: Track = untrac
     options = first.options.unseen() if settings.levels == "unseen" else first.options
     policies = [(name, Player(agent, settings.seed + index)) for index, (name, agent) in enumerate(players)]
     with track("Playing", collection_steps(settings.plan)) as update:
-        return collect(policies, options, settings.plan, settings.seed, settings.threads, update)
+        return collect(policies, options, settings.plan, settings.seed, settings.env_threads, update)
 
 
 def load_or_play(path: Path, settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:

@@ -135,7 +135,7 @@ def requested(name: str, agent: Agent, config: EditConfig) -> EditRequest:
         bank=bank.bank,
         levels=bank.levels,
     )
-    edited = EditedAgent(name, agent.network.network, fingerprint(agent))
+    edited = EditedAgent(name, agent.network.kind, fingerprint(agent))
     return EditRequest(settings, edited, reader(agent.network, layer), renderer_sha256())
 
 
@@ -185,7 +185,7 @@ def edit(
             continue
         with track(f"Playing {row}", environments[0] * environments[1]) as update:
             rows[row] = evaluate_causes(
-                player, agent.options.unseen(), config.episodes, config.score.seed, config.bank.threads, update
+                player, agent.options.unseen(), config.episodes, config.score.seed, config.bank.env_threads, update
             )
         _write(path, request, edits, rows)
     return rows

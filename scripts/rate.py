@@ -38,7 +38,7 @@ def make_study(folder: Path, config: Mapping[str, Any]) -> None:
     """Score the agents that are named, and make the study of their features."""
     if config["agents"] is None:
         raise InputError(f"There is no rating study at {folder}; agents=[…] says whose features to rate.")
-    settings, threads = picked(RatingConfig, config), whole(config["threads"], "threads")
+    settings, threads = picked(RatingConfig, config), whole(config["env_threads"], "env_threads")
     make(folder, candidates(listed(config["agents"])), settings, threads, track, CONSOLE.print)
 
 
@@ -72,4 +72,4 @@ def task(config: DictConfig) -> None:
 
 if __name__ == "__main__":
     sys.argv[1:] = ["export=true" if argument == "export" else argument for argument in sys.argv[1:]]
-    main(task, "rate", lambda config: "")
+    main(task, "rate")

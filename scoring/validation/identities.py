@@ -58,7 +58,7 @@ def _repairings(network: Judged) -> tuple[float, float]:
     order = np.lexsort((subject.bank.time, subject.environment))
     frames, samples = len(order), energies.samples
     maps = np.abs(network.measured.maps[order]).astype(np.float64).reshape(frames, len(energies.mass), -1)
-    shares = network.masks.shares[order].astype(np.float64)
+    shares = subject.masks(network.config.dilation).shares[order].astype(np.float64)
     masks = shares.reshape(*shares.shape[:2], -1)
     generator = np.random.default_rng(0)
     after_own = (np.arange(frames) // samples + 1) * samples

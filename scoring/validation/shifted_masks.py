@@ -35,7 +35,7 @@ def shifted_masks(subject: Subject, name: str, progress: Update = silent) -> Out
     for tiles in TILES:
         masks = shifted(subject.evidence.masks, round(tiles * TILE))
         moved = replace(subject, evidence=replace(subject.evidence, masks=masks))
-        wide = moved.masks(channels.masks.dilation)
+        wide = moved.masks(channels.config.dilation)
         energies = Energies.from_maps(channels.measured.maps, wide.shares, subject.bank.environment, subject.bank.time)
         kappa = np.nan_to_num(energies.kappa()[:, allowed])
         curve.append(float(np.mean([kappa[k, c] for k, c in pairs])) if len(pairs) else float("nan"))

@@ -28,16 +28,26 @@ warnings.filterwarnings("ignore", message=r"Maximum number of iterations \d+ rea
 SCRIPTS = Path(__file__).parents[1]
 
 
-def main(task: Callable[[DictConfig], object], config_name: str, folder: Callable[[Mapping[str, Any]], str]) -> None:
-    """Run `task` under Hydra. `folder` turns the configuration into the run's folder.
+Folder = Callable[[Mapping[str, Any]], str]
+"""Turns a configuration into the name of the run's folder."""
+
+
+def current(config: Mapping[str, Any]) -> str:
+    """Of commands that name their output: they run in the current folder."""
+    return "."
+
+
+def main(task: Callable[[DictConfig], object], config_name: str, folder: Folder = current) -> None:
+    """Run `task` under Hydra, in the run's folder.
 
     Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises, or returns
-    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`sweeps.Job`).
+    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`common.sweeps.Job`).
     """
-    task, folder = importable(task), importable(folder)
+    task = importable(task)
+    folder = folder if folder is current else importable(folder)
     OmegaConf.register_new_resolver(
         "run_folder",
-        lambda kind, *, _root_: str(Path("runs") / kind / folder(plain(_root_))),
+        lambda kind, *, _root_: "." if folder is current else str(Path("runs") / kind / folder(plain(_root_))),
         replace=True,
     )
     os.environ["HYDRA_FULL_ERROR"] = "1"
