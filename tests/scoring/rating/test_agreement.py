@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from scoring.metrics.statistics import NO_NUMBER
@@ -36,6 +37,26 @@ def test_the_published_example_of_shrout_and_fleiss() -> None:
     # The limits that R's psych package prints for this table.
     assert single.interval == pytest.approx((0.019, 0.76), abs=0.005)
     assert average.interval == pytest.approx((0.07, 0.93), abs=0.005)
+
+
+@pytest.mark.parametrize(("targets", "raters"), [(6, 4), (40, 3), (14, 2)])
+def test_an_independent_library_finds_the_same(targets: int, raters: int) -> None:
+    pingouin = pytest.importorskip("pingouin", reason="pingouin is not installed (pip install -e '.[test]')")
+    generator = np.random.default_rng(0)
+    table = generator.integers(0, 11, (targets, raters)) + 3 * generator.normal(size=(targets, 1))
+    long = pd.DataFrame(
+        {
+            "target": np.repeat(np.arange(targets), raters),
+            "rater": np.tile(np.arange(raters), targets),
+            "rating": table.reshape(-1),
+        }
+    )
+    theirs = pingouin.intraclass_corr(long, "target", "rater", "rating").set_index("Type")
+    reliabilities = icc(table)
+    assert reliabilities is not None
+    for own, kind in zip(reliabilities, ("ICC(A,1)", "ICC(A,k)"), strict=True):
+        assert own.value == pytest.approx(theirs.loc[kind, "ICC"], abs=1e-12)
+        assert own.interval == pytest.approx(theirs.loc[kind, "CI95"], abs=0.0051)  # theirs is rounded
 
 
 def test_the_two_researchers_of_hilton_et_al() -> None:
