@@ -59,7 +59,7 @@ def make(
     folder: Path,
     rated: Sequence[Candidate],
     config: RatingConfig,
-    threads: int = 1,
+    env_threads: int = 1,
     track: Track = untracked,
     waiting: Callable[[str], None] = lambda sentence: None,
 ) -> None:
@@ -70,7 +70,7 @@ def make(
     """
     settings = config.score
     geometries = [check(candidate.agent, settings)[1] for candidate in rated]
-    bank, filed = _shared_bank(rated, config.banking(threads), track, waiting)
+    bank, filed = _shared_bank(rated, config.banking(env_threads), track, waiting)
 
     @cache
     def evidence() -> Evidence:

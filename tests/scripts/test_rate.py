@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from hydra import compose, initialize_config_dir
 
 import rate
+from agents.banks import BankSettings
 from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrained_agent
+from common.command import plain
+from common.values import picked
 from rating_study import FINGERPRINTS, GONE, NAMES, ROOT, SCRIPT, Server, run, serving, synthetic
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
@@ -28,8 +31,9 @@ from scoring.rating import export, study
 from scoring.rating.answers import Answer, Answers, Superseded
 from scoring.rating.choices import choices
 from scoring.rating.making import check_features
-from scoring.rating.settings import raters_named
+from scoring.rating.settings import RatingConfig, raters_named
 from scoring.rating.summary import summarise
+from scoring.settings import ScoreConfig
 
 RATERS = "raters=[anna,ben]"
 SMALL = {"frames": 64, "pool_frames": 64, "steps": 2, "refits": 0, "bootstrap": 50, "permutations": 50, "components": 4}
@@ -421,7 +425,9 @@ def test_bad_input_is_answered_with_one_sentence(tmp_path: Path) -> None:
 
 
 def configuration(**changes: Any) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "conf/rate.yaml").read_text()) | changes
+    """What Hydra makes of the command's files, changed."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose("rate")) | changes
 
 
 def test_what_cannot_be_rated(tmp_path: Path) -> None:
@@ -564,7 +570,7 @@ def test_an_agent_that_moved_is_not_missed_but_a_changed_one_is(tmp_path: Path) 
 
 
 def test_the_score_has_the_same_settings_here() -> None:
-    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
-    here = configuration()
-    shared = set(scored) - {"agent", "hydra", "defaults"}
-    assert {key: here[key] for key in shared} == {key: scored[key] for key in shared}
+    settings = picked(RatingConfig, configuration())
+    assert settings == RatingConfig()
+    assert settings.score == ScoreConfig()
+    assert settings.banking() == BankSettings()
