@@ -2,71 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
-
-import numpy as np
 
 from agents.checkpoint import Agent
 from agents.evaluation import wilson
 from agents.play import play
-from rollouts.coinrun.state import ENEMY, LAVA, LAVA_TOP, SAW, SPACE, parse, serialize
-from rollouts.env import EnvOptions, make_env, observe
-from rollouts.errors import InputError
-from rollouts.procgen_state import State
+from rollouts.env import EnvOptions
+from rollouts.game import Game
 from rollouts.progress import Update, silent
-
-HAZARDS = ("saw", "enemy", "lava", "time")
-OUTCOMES = ("completed", *HAZARDS, "several", "unknown")
-"""How an episode ends; `several` is a failure that takes no less than two hazards away, `unknown` one that stays."""
-
-_ENTITIES = {"saw": SAW, "enemy": ENEMY}
+from rollouts.replays import REPLAYS
 
 
-def without_hazard(state: State, hazard: str) -> State:
-    """The state in which one of `HAZARDS` is not there: entities gone, lava made space, or the clock set back to 0.
+def outcomes(game: Game) -> tuple[str, ...]:
+    """How an episode ends: completed, by one of the game's hazards, or otherwise.
 
-    Unlike `rollouts.coinrun.masks.without_classes`, which only hides, this changes the game's course.
+    `several` is a failure that takes no less than two hazards away, `unknown` one that stays.
     """
-    changed = state.copy()
-    if hazard in _ENTITIES:
-        changed.entities = state.entities[state.entities["type"] != _ENTITIES[hazard]]
-    elif hazard == "lava":
-        changed.grid[np.isin(state.grid, (LAVA, LAVA_TOP))] = SPACE
-    elif hazard == "time":
-        changed.episode["cur_time"] = 0
-    else:
-        raise InputError(f"There is no hazard '{hazard}'; there are {', '.join(HAZARDS)}.")
-    return changed
-
-
-class Replay:
-    """Takes an episode's last step again, in environments of its own.
-
-    A state holds all of the game's randomness, so the same action repeats the step exactly.
-    """
-
-    def __init__(self) -> None:
-        self._env = make_env(2 + len(HAZARDS), EnvOptions(num_levels=1), seed=0, threads=0)
-
-    def cause(self, state: State, action: int) -> str:
-        """The hazard without which the episode goes on after this action, `several` or `unknown` if none alone is.
-
-        Raises `StateError` for a state that CoinRun could not use, and `InputError` if the episode goes on anyway.
-        """
-        scenes = [state, *(without_hazard(state, hazard) for hazard in HAZARDS), reduce(without_hazard, HAZARDS, state)]
-        self._env.callmethod("set_state", [serialize(scene) for scene in scenes])
-        self._env.act(np.full(len(scenes), action, dtype=np.int32))
-        ended, *ended_without = observe(self._env, copy=False)[2]
-        if not ended:
-            raise InputError(f"The episode does not end with action {action} in this state.")
-        causes = (*HAZARDS, "several")
-        return next((cause for cause, end in zip(causes, ended_without, strict=True) if not end), "unknown")
+    return ("completed", *game.hazards, "several", "unknown")
 
 
 @dataclass(frozen=True)
 class Failures:
-    """How `episodes` episodes on [levels[0], levels[1]) ended: their number for each of `OUTCOMES`."""
+    """How `episodes` episodes on [levels[0], levels[1]) ended: their number for each of the game's `outcomes`."""
 
     levels: tuple[int, int]
     episodes: int
@@ -81,11 +38,11 @@ class Failures:
         return wilson(self.counts[outcome], self.episodes)
 
     def to_json(self) -> dict[str, object]:
-        outcomes = {
+        document = {
             name: {"count": count, "share": self.share(name), "interval": self.interval(name)}
             for name, count in self.counts.items()
         }
-        return {"levels": self.levels, "episodes": self.episodes, "outcomes": outcomes}
+        return {"levels": self.levels, "episodes": self.episodes, "outcomes": document}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> "Failures":
@@ -105,13 +62,17 @@ def evaluate_causes(
 ) -> Failures:
     """How at least `episodes` episodes of `agents.play.play` end; `progress` is told of each.
 
-    An episode is completed when it returned a reward: the coin is the only one. Raises `InputError` for fewer than one
-    episode.
+    An episode is completed when it returned the game's `completed_return`, which nothing else yields. Raises
+    `InputError` for fewer than one episode.
     """
-    replay, counts = Replay(), dict.fromkeys(OUTCOMES, 0)
+    game = options.rules
+    replay, counts = REPLAYS[game.name](), dict.fromkeys(outcomes(game), 0)
     for episode in play(agent, options, episodes, seed, threads, keep_last=True):
-        assert episode.last is not None
-        state, action = episode.last
-        counts["completed" if episode.total > 0 else replay.cause(parse(state), action)] += 1
+        if episode.total >= game.completed_return:
+            counts["completed"] += 1
+        else:
+            assert episode.last is not None
+            state, action = episode.last
+            counts[replay.cause(replay.parse(state), action)] += 1
         progress(1)
     return Failures(options.levels, sum(counts.values()), counts)

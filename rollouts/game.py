@@ -51,7 +51,8 @@ class Game:
 
     `drawn` names what masks tell apart. Of procgen's actions `actions` differ from one another; `moves` says what each
     does. An episode that is completed returns `completed_return`, any other nothing; `completed_words` say it of the
-    agent. `hazards` are what ends an episode otherwise.
+    agent. `hazards` are what ends an episode otherwise. `guide` tells people who have never seen the game what is in
+    it: pairs of a word and what there is to know of it.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Game:
     hazards: tuple[str, ...]
     drawn: tuple[str, ...]
     kinds: tuple[Kind, ...]
+    guide: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -18,4 +18,4 @@ def task(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main(task, "curves", lambda config: "")
+    main(task, "curves")

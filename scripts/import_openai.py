@@ -18,4 +18,4 @@ def task(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main(task, "import_openai", lambda config: ".")
+    main(task, "import_openai")

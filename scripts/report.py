@@ -59,7 +59,7 @@ def task(config: DictConfig) -> None:
         check(agent, scoring)
     made = {
         "agents": {name: fingerprint(agent) for name, agent in agents},
-        "settings": {name: value for name, value in values.items() if name not in ("output", "threads")},
+        "settings": {name: value for name, value in values.items() if name not in ("output", "env_threads")},
     }
     tune_process()
     before = check_folder(Path(HydraConfig.get().runtime.output_dir))

@@ -39,4 +39,4 @@ def task(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main(task, "video", lambda config: "")
+    main(task, "video")

@@ -65,4 +65,16 @@ COINRUN = Game(
             dash=(2, 4),
         ),
     ),
+    guide=(
+        ("agent", "the player"),
+        ("coin", "what it is to reach; it counts for the agent"),
+        ("saws", "round blades; they count against the agent"),
+        ("enemies", "they walk, and leave a trail; they count against the agent"),
+        ("lava", "it counts against the agent"),
+        ("crates", "boxes that it can stand on"),
+        ("edge of the ground", "what the agent stands on"),
+        ("inside of walls", "all other ground"),
+        ("velocity squares", "two grey ones in the upper left corner, which show how the agent moves"),
+        ("backgrounds and colours of the ground", "they mean nothing"),
+    ),
 )

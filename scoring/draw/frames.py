@@ -17,11 +17,19 @@ def overlay(
     `cells` (64,) is the cell of each pixel along an axis, -1 for none; opacity is |attribution| / `scale`, at most 1.
     """
     grey = np.repeat((frame @ (0.299, 0.587, 0.114) / 255 * 0.75)[..., None], 3, axis=-1)
-    inside = (cells[:, None] >= 0) & (cells[None, :] >= 0)
-    signed = np.where(inside, attribution[cells[:, None], cells[None, :]], 0)[..., None]
+    signed = on_pixels(attribution, cells)[..., None]
     opacity = np.clip(np.abs(signed) / max(scale, 1e-12), 0, 1)
     colour = np.where(signed > 0, np.array(POSITIVE), np.array(NEGATIVE))
     return np.asarray(grey * (1 - opacity) + colour * opacity)
+
+
+def on_pixels(maps: NDArray[np.floating[Any]], cells: NDArray[np.integer[Any]]) -> NDArray[np.floating[Any]]:
+    """A map (height, width) of cells -> of pixels (64, 64), each that of its cell and 0 where there is none.
+
+    `cells` (64,) is the cell of each pixel along an axis, -1 for none.
+    """
+    inside = (cells[:, None] >= 0) & (cells[None, :] >= 0)
+    return np.where(inside, maps[cells[:, None], cells[None, :]], 0)
 
 
 def top_frames(maps: NDArray[np.floating[Any]], environment: NDArray[np.integer[Any]], count: int) -> NDArray[np.int64]:

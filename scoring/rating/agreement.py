@@ -2,7 +2,6 @@
 
 Ratings are a table (n, k): n targets (features, or agents) rated by k raters, nan where an answer is missing."""
 
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -10,17 +9,9 @@ from numpy.typing import NDArray
 from scipy.stats import f, permutation_test, spearmanr
 
 from scoring.metrics.arrays import FloatArray, IntArray, ratio
-from scoring.metrics.statistics import interval
+from scoring.metrics.statistics import NO_NUMBER, Number, number
 
 Interval = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Reliability:
-    """An intraclass correlation and its 95 % interval."""
-
-    value: float
-    interval: Interval
 
 
 def complete(ratings: FloatArray) -> FloatArray:
@@ -44,7 +35,7 @@ def mean_spearman(ratings: FloatArray) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def icc(ratings: FloatArray) -> tuple[Reliability, Reliability] | None:
+def icc(ratings: FloatArray) -> tuple[Number, Number] | None:
     """ICC(2,1), one rater's reliability, and ICC(2,k), that of the mean of all k, from a complete table.
 
     Targets and raters both drawn at random, absolute agreement (Shrout and Fleiss 1979, case 2; ICC(A,1) and ICC(A,k)
@@ -62,7 +53,7 @@ def icc(ratings: FloatArray) -> tuple[Reliability, Reliability] | None:
     average = (between - error) / (between + (judges - error) / n)
     limits = _limits(float(single), between, judges, error, n, k)
     stepped = tuple(limit * k / (1 + limit * (k - 1)) for limit in limits)
-    return Reliability(float(single), limits), Reliability(float(average), (stepped[0], stepped[1]))
+    return Number(float(single), limits), Number(float(average), (stepped[0], stepped[1]))
 
 
 def _limits(single: float, between: float, judges: float, error: float, n: int, k: int) -> Interval:
@@ -101,12 +92,11 @@ def rating_draws(ratings: FloatArray, draws: int, seed: int) -> FloatArray:
     return ratio(total, count)
 
 
-def rating(ratings: FloatArray, draws: int = 2000, seed: int = 0) -> tuple[float, Interval] | None:
-    """Mean of an agent's ratings (n, k), nan left out, with its 95 % bootstrap interval; None without an answer."""
+def rating(ratings: FloatArray, draws: int = 2000, seed: int = 0) -> Number:
+    """Mean of an agent's ratings (n, k), nan left out, with its 95 % bootstrap interval; none without an answer."""
     if np.isnan(ratings).all():
-        return None
-    low, high = interval(rating_draws(ratings, draws, seed))
-    return float(np.nanmean(ratings)), (float(low), float(high))
+        return NO_NUMBER
+    return number(float(np.nanmean(ratings)), rating_draws(ratings, draws, seed))
 
 
 def rank_correlation(x: FloatArray, y: FloatArray, seed: int = 0) -> tuple[float, float] | None:

@@ -4,7 +4,6 @@ All of it is pixels of the game and of the maps. Nothing is drawn that tells age
 """
 
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +11,24 @@ from PIL import Image
 
 from agents.checkpoint import Agent
 from rollouts.bank import FrameBank
-from scoring.draw.frames import overlay, top_frames
-from scoring.explain.base import Maps, normalise
+from rollouts.errors import InputError
+from rollouts.progress import Update, silent
+from scoring.draw.examples import GRID, example_grid
+from scoring.draw.frames import on_pixels, overlay, top_frames
+from scoring.explain.base import Attribution, Maps, normalise
 from scoring.explain.geometry import FRAME, LayerGeometry, cell_of_pixel
 from scoring.explain.methods import attribute
-from scoring.features.channels import Channels
-from scoring.features.nmf import fit_nmf
-from scoring.pipeline import Progress, ScoreConfig, check
+from scoring.features.base import along
+from scoring.features.kinds import kind_named
+from scoring.pipeline import check
+from scoring.settings import ScoreConfig
 
 SHEETS = ("strongest", "drawn", "places")
 """The pictures of a feature, by name."""
 COLUMNS = 8
 """Frames of the sheets `strongest` and `drawn`."""
-BLOCKS, PATCH, GAP, REUSE = 8, 16, 1, 3
-"""`places` has so many blocks a side, each a patch of PATCH pixels, GAP apart; a frame gives at most REUSE patches."""
+PATCH, GAP = 16, 1
+"""Pixels of the patches of `places`, one for each position of the grid of examples, and between them."""
 EMPTY = 44
 """Grey of a place where the feature never fires."""
 
@@ -33,39 +36,28 @@ Frames = NDArray[np.uint8]
 Picture = NDArray[np.uint8]
 
 
-def feature_maps(
-    agent: Agent, bank: FrameBank, config: ScoreConfig, progress: Progress = lambda frames: None
-) -> tuple[Maps, Maps]:
+def feature_maps(agent: Agent, bank: FrameBank, config: ScoreConfig, progress: Update = silent) -> tuple[Maps, Maps]:
     """The features that a score with these settings judges: normalised signed maps, and activations along them.
 
-    Both (N, K, H, W). `progress` is told the frames attributed, of `frames_to_attribute(bank, config)`.
+    Both (N, K, H, W). `progress` is told of each of the `frames_to_attribute(bank, config)`. Raises `InputError` for a
+    method of attribution that has no activations to show.
     """
     layer, geometry = check(agent, config)
+    kind = kind_named(config.features)
 
-    def of(frames: Frames, before: int) -> Any:
-        return attribute(
-            agent.network,
-            layer,
-            frames,
-            config.target,
-            config.attribution,
-            config.steps,
-            lambda done: progress(before + done),
-        )
+    def of(frames: Frames) -> Attribution:
+        return attribute(agent.network, layer, frames, config.target, config.attribution, config.steps, progress)
 
-    own = of(bank.frames, 0)
-    basis = (
-        fit_nmf(of(bank.pool, len(bank)).maps, config.components, config.seed)
-        if config.features == "nmf"
-        else Channels(geometry.channels)
-    )
-    activations = np.einsum("kc,nchw->nkhw", basis.directions, own.activations, optimize=True)
-    return normalise(basis.transform(own))[0], activations
+    own = of(bank.frames)
+    if own.activations is None:
+        raise InputError(f"attribution is '{config.attribution}', which has no activations to show to raters.")
+    features = kind.fit(geometry.channels, of(bank.pool).maps if kind.fitted else None, config)
+    return normalise(features.transform(own))[0], along(own.activations, features.directions)
 
 
 def frames_to_attribute(bank: FrameBank, config: ScoreConfig) -> int:
     """Frames that `feature_maps` attributes, the total of its progress."""
-    return len(bank) + (len(bank.pool) if config.features == "nmf" else 0)
+    return len(bank) + (len(bank.pool) if kind_named(config.features).fitted else 0)
 
 
 def drawn_frames(
@@ -97,46 +89,27 @@ def frames_sheet(frames: Frames, maps: Maps, geometry: LayerGeometry, scale: flo
     for frame, attribution in zip(frames, maps, strict=True):
         bare = overlay(frame, np.zeros_like(attribution), cells, scale)
         painted = overlay(frame, attribution, cells, scale)
-        lowers = (attribution[np.ix_(cells, cells)] < 0) & stripes
+        lowers = (on_pixels(attribution, cells) < 0) & stripes
         below.append(np.where(lowers[..., None], (bare + painted) / 2, painted))
     rows = (np.concatenate(list(frames), axis=1), np.round(255 * np.concatenate(below, axis=1)))
     return np.concatenate(rows).astype(np.uint8)
 
 
 def places_sheet(activations: Maps, frames: Frames, geometry: LayerGeometry) -> Picture:
-    """For each of 8 x 8 places of the frame, the patch around where the feature fires most there; dim where weakly.
+    """For each position of the grid of examples, the patch around where the feature fires most; dim where weakly.
 
     A map of which objects it answers to and where, after the spatially aware dataset examples of Hilton et al. (2020).
     `activations` (N, H, W) are those of `frames` (N, 64, 64, 3).
     """
-    centres = geometry.centres
-    block = np.clip(centres * BLOCKS // FRAME, 0, BLOCKS - 1).astype(int)
-    best = np.zeros((len(frames), BLOCKS, BLOCKS))
-    where = np.zeros((len(frames), BLOCKS, BLOCKS, 2), dtype=int)
-    for row in range(BLOCKS):
-        for column in range(BLOCKS):
-            rows, columns = np.flatnonzero(block == row), np.flatnonzero(block == column)
-            if len(rows) and len(columns):
-                inside = activations[:, rows[:, None], columns].reshape(len(frames), -1)
-                best[:, row, column] = inside.max(axis=1)
-                y, x = np.divmod(inside.argmax(axis=1), len(columns))
-                where[:, row, column] = np.round(np.stack([centres[rows[y]], centres[columns[x]]], axis=-1))
-    pitch = PATCH + GAP
-    sheet = np.full((BLOCKS * pitch - GAP, BLOCKS * pitch - GAP, 3), EMPTY, dtype=np.float64)
-    taken, uses, strongest = np.zeros((BLOCKS, BLOCKS), dtype=bool), np.zeros(len(frames), dtype=int), best.max()
-    half = PATCH // 2
+    examples, pitch, half = example_grid(activations), PATCH + GAP, PATCH // 2
+    sheet = np.full((GRID * pitch - GAP, GRID * pitch - GAP, 3), EMPTY, dtype=np.float64)
     padded = np.pad(frames, ((0, 0), (half, half), (half, half), (0, 0)), constant_values=EMPTY)
-    for flat in np.argsort(-best, axis=None, kind="stable"):
-        i, row, column = np.unravel_index(flat, best.shape)
-        if best[i, row, column] <= 0 or taken.all():
-            break
-        if taken[row, column] or uses[i] == REUSE:
-            continue
-        taken[row, column], uses[i] = True, uses[i] + 1
-        y, x = where[i, row, column]
-        opacity = 0.15 + 0.85 * best[i, row, column] / strongest
+    centres = np.round(geometry.centres).astype(int)
+    for row, column in np.argwhere(examples.activation > 0):
+        y, x = centres[examples.cell[row, column]]
+        opacity = 0.15 + 0.85 * examples.activation[row, column] / examples.activation.max()
         square = sheet[row * pitch : row * pitch + PATCH, column * pitch : column * pitch + PATCH]
-        square += opacity * (padded[i, y : y + PATCH, x : x + PATCH] - square)
+        square += opacity * (padded[examples.frame[row, column], y : y + PATCH, x : x + PATCH] - square)
     return np.round(sheet).astype(np.uint8)
 
 

@@ -1,7 +1,7 @@
 """The rating page's server: loopback only, no name or number of an agent in anything it sends.
 
 GET  /, /rate.css, /rate.js, /icon.svg     the page
-GET  /study                                raters, classes, number of features, the token
+GET  /study                                raters, game, guide, what a feature may show, number of features, the token
 GET  /rater?name=NAME                      the rater's order of features and their answers so far
 GET  /pictures/FEATURE-SHEET.png           what is seen of a feature
 POST /answers                              {token, rater, feature, rating, shows, seen} as JSON
@@ -14,37 +14,19 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from secrets import compare_digest
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from rollouts.errors import InputError
-from scoring.rating.answers import HIGHEST, LONGEST, Answer, Answers, Superseded
+from scoring.rating.answers import Answers, Superseded
+from scoring.rating.messages import Refused, about, as_sent, body_length, known_rater, read_rating
 from scoring.rating.pictures import SHEETS
 from scoring.rating.study import Study, picture
 
 ADDRESS = "127.0.0.1"
-LARGEST = 10_000
-"""Bytes of a request's body at most."""
-
-CLASSES = {
-    "coin": "coin",
-    "saw": "saw",
-    "enemy": "enemy",
-    "crate": "crate",
-    "lava": "lava",
-    "surface": "edge of the ground",
-    "wall": "inside of walls",
-    "agent": "the player",
-    "velocity": "velocity squares",
-    "several": "several of these",
-    "nothing": "nothing in particular",
-}
-"""What a feature may show, as it is stored, and as the page writes it; a rater may say something else instead."""
 
 PAGE = Path(__file__).parent / "page"
 FILES = {
@@ -63,14 +45,6 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-class Refused(Exception):
-    """A request that is not answered as asked."""
-
-    def __init__(self, status: HTTPStatus, sentence: str, **more: Any) -> None:
-        super().__init__(sentence)
-        self.status, self.sentence, self.more = status, sentence, more
 
 
 @contextmanager
@@ -96,7 +70,7 @@ class RatingServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, folder: Path, study: Study, answers: Answers, port: int) -> None:
-        self.folder, self.study, self.answers = folder, study, answers
+        self.study, self.answers = study, answers
         with _explained(port):
             super().__init__((ADDRESS, port), Handler)
         self.hosts = {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}
@@ -105,6 +79,10 @@ class RatingServer(ThreadingHTTPServer):
             for number in range(len(study.features))
             for sheet in SHEETS
         }
+
+    @property
+    def address(self) -> str:
+        return f"http://{ADDRESS}:{self.server_port}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that goes away is no error."""
@@ -157,18 +135,10 @@ class Handler(BaseHTTPRequestHandler):
         if url.path in server.pictures:
             return server.pictures[url.path].read_bytes(), "image/png"
         if url.path == "/study":
-            about = {
-                "token": server.study.token,
-                "raters": server.answers.raters(),
-                "classes": CLASSES,
-                "features": len(server.study.features),
-                "highest": HIGHEST,
-                "longest": LONGEST,
-            }
-            return _json(about), JSON
+            return _json(about(server.study, server.answers)), JSON
         if url.path == "/rater":
-            rater = self._rater(parse_qs(url.query).get("name", [""])[0])
-            given = {number: _shown(answer) for number, answer in server.answers.of(rater).items()}
+            rater = known_rater(parse_qs(url.query).get("name", [""])[0], server.answers)
+            given = {number: as_sent(answer) for number, answer in server.answers.of(rater).items()}
             return _json({"order": server.study.order(rater), "answers": given}), JSON
         raise Refused(HTTPStatus.NOT_FOUND, "There is nothing here.")
 
@@ -180,59 +150,17 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.NOT_FOUND, "There is nothing here.")
         if self.headers.get_content_type() != "application/json":
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "An answer is sent as application/json.")
-        sent = self._document()
-        token = str(sent.get("token")).encode(errors="replace")
-        if not compare_digest(token, server.study.token.encode()):
-            raise Refused(HTTPStatus.FORBIDDEN, "This page is of another study; load it again.")
-        rater = self._rater(sent.get("rater"))
-        feature = _whole(sent, "feature", len(server.study.features) - 1)
-        rating, seen = _whole(sent, "rating", HIGHEST), _whole(sent, "seen", 2**31)
-        position = server.study.order(rater).index(feature) + 1
+        body = self.rfile.read(body_length(self.headers.get("Content-Length", "")))
+        sent = read_rating(body, server.study, server.answers)
+        position = server.study.order(sent.rater).index(sent.feature) + 1
         try:
-            stored = server.answers.record(rater, feature, position, rating, _words(sent.get("shows")), seen)
+            stored = server.answers.record(sent.rater, sent.feature, position, sent.rating, sent.shows, sent.seen)
         except Superseded as error:
-            raise Refused(HTTPStatus.CONFLICT, str(error), stored=_shown(error.stored)) from error
-        return _json(_shown(stored)), JSON
-
-    def _document(self) -> dict[str, Any]:
-        length = self.headers.get("Content-Length", "")
-        if not length.isascii() or not length.isdigit() or int(length) > LARGEST:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"An answer has at most {LARGEST} bytes.")
-        try:
-            sent = json.loads(self.rfile.read(int(length)))
-        except (ValueError, RecursionError):
-            sent = None
-        if not isinstance(sent, dict):
-            raise Refused(HTTPStatus.BAD_REQUEST, "An answer is a JSON object.")
-        return sent
-
-    def _rater(self, name: Any) -> str:
-        if not isinstance(name, str) or name not in self.server.answers.raters():
-            raise Refused(HTTPStatus.BAD_REQUEST, "There is no rater of this name in the study.")
-        return name
+            raise Refused(HTTPStatus.CONFLICT, str(error), stored=as_sent(error.stored)) from error
+        return _json(as_sent(stored)), JSON
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing: the terminal shows the address and nothing else."""
-
-
-def _whole(sent: Mapping[str, Any], key: str, highest: int) -> int:
-    value = sent.get(key)
-    if type(value) is not int or not 0 <= value <= highest:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{key} must be a whole number from 0 to {highest}.")
-    return value
-
-
-def _words(value: Any) -> str:
-    text = " ".join(value.split()) if isinstance(value, str) else ""
-    if not 0 < len(text) <= LONGEST or not text.isprintable():
-        raise Refused(HTTPStatus.BAD_REQUEST, f"shows must be a class, or 1 to {LONGEST} printable characters.")
-    return text
-
-
-def _shown(answer: Answer) -> dict[str, Any]:
-    """What the page needs of an answer."""
-    stored = asdict(answer)
-    return {key: stored[key] for key in ("rating", "shows", "revision")}
 
 
 def _json(document: Mapping[str, Any]) -> bytes:

@@ -10,14 +10,17 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from agents.checkpoint import fingerprint, load_agent
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
+from rollouts.game import Game
+from rollouts.games import game_named
 from scoring.rating.pictures import SHEETS
+from scoring.rating.settings import RatingConfig
 
 FORMAT = "coinrun-rating-1"
 FILE, ANSWERS, PICTURES = "study.json", "answers.sqlite", "pictures"
@@ -40,7 +43,7 @@ class RatedAgent:
 
 @dataclass(frozen=True)
 class RatedFeature:
-    """Feature `number` of agent `agent` (its index), and what the score says: its class or the nearest one."""
+    """Feature `number` of agent `agent` (its index), and what the score says: its kind of thing or the nearest one."""
 
     agent: int
     number: int
@@ -51,14 +54,20 @@ class RatedFeature:
 
 @dataclass(frozen=True)
 class Study:
-    """`features[i]` is shown under the number i; the settings are the score's, with the bank. `token` comes with each
-    answer, so that only pages of this study can send any."""
+    """`features[i]` is shown under the number i. `token` comes with each answer, so that only pages of this study can
+    send any. Studies that name no game are of CoinRun."""
 
     token: str
     seed: int
-    settings: dict[str, Any]
+    settings: RatingConfig
     agents: tuple[RatedAgent, ...]
     features: tuple[RatedFeature, ...]
+    game: str = "coinrun"
+
+    @property
+    def rules(self) -> Game:
+        """The game's table."""
+        return game_named(self.game)
 
     def order(self, rater: str) -> list[int]:
         """The features in the rater's own random order, the same whenever they return."""
@@ -69,33 +78,37 @@ class Study:
         """Raises `StudyError` for an agent whose checkpoint has other weights now than when it was rated."""
         for agent in self.agents:
             if agent.checkpoint and Path(agent.checkpoint).exists():
-                found = fingerprint(load_agent(agent.checkpoint))
-                if found != agent.weights_sha256:
+                weights = fingerprint(load_agent(agent.checkpoint))
+                if weights != agent.weights_sha256:
                     raise StudyError(
                         f"{agent.checkpoint} was trained again since its features were given to raters (weights "
-                        f"{agent.weights_sha256[:8]} then, {found[:8]} now); make another study with study=FOLDER."
+                        f"{agent.weights_sha256[:8]} then, {weights[:8]} now); make another study with study=FOLDER."
                     )
 
-    def check_same(self, agents: Iterable[str], settings: Mapping[str, Any], folder: Path) -> None:
+    def check_same(self, agents: Iterable[str], settings: RatingConfig, folder: Path) -> None:
         """Raises `StudyError` when other agents (by weights) or other settings are asked for than were rated."""
         if sorted(agents) != sorted(agent.weights_sha256 for agent in self.agents):
             raise StudyError(f"{folder} is a study of other agents; name another folder with study=FOLDER.")
-        changed = [key for key, value in settings.items() if self.settings[key] != value]
+        made, asked = asdict(self.settings), asdict(settings)
+        changed = [key for key in asked if made[key] != asked[key]]
         if changed:
             raise StudyError(
-                f"{folder} was made with {changed[0]}={self.settings[changed[0]]}, not {settings[changed[0]]}; "
+                f"{folder} was made with {changed[0]}={made[changed[0]]}, not {asked[changed[0]]}; "
                 "name another folder with study=FOLDER."
             )
 
 
+_STUDY = TypeAdapter(Study)
+
+
 def make_study(
-    seed: int, settings: Mapping[str, Any], agents: Iterable[RatedAgent], features: Iterable[RatedFeature]
+    game: Game, settings: RatingConfig, agents: Iterable[RatedAgent], features: Iterable[RatedFeature]
 ) -> tuple[Study, list[int]]:
     """The study with its features shuffled, and for each of them its place among those given."""
-    given = tuple(features)
+    given, seed = tuple(features), settings.seed
     order = [int(i) for i in np.random.default_rng([seed, 1]).permutation(len(given))]
     shuffled = tuple(given[i] for i in order)
-    return Study(secrets.token_urlsafe(24), seed, dict(settings), tuple(agents), shuffled), order
+    return Study(secrets.token_urlsafe(24), seed, settings, tuple(agents), shuffled, game.name), order
 
 
 def picture(folder: Path, feature: int, sheet: str) -> Path:
@@ -130,14 +143,15 @@ def load(folder: Path) -> Study:
     if not path.exists():
         raise StudyError(f"There is no rating study at {folder}.")
     try:
-        found = json.loads(path.read_text())
-        version = found.pop("format")
-        if version != FORMAT:
-            raise StudyError(f"{path} is of version '{version}'; this program reads '{FORMAT}'.")
-        agents = tuple(RatedAgent(**agent) for agent in found.pop("agents"))
-        features = tuple(RatedFeature(**feature) for feature in found.pop("features"))
-        return Study(agents=agents, features=features, **found)
-    except StudyError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        document = json.loads(path.read_text())
+        version = document.pop("format")
+    except (ValueError, KeyError, AttributeError) as error:
         raise StudyError(f"{path} is not a complete rating study: {error}.") from error
+    if version != FORMAT:
+        raise StudyError(f"{path} is of version '{version}'; this program reads '{FORMAT}'.")
+    try:
+        return _STUDY.validate_python(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise StudyError(f"{path} is not a complete rating study: {where}: {first['msg']}.") from error

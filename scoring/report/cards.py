@@ -1,12 +1,12 @@
 """What a feature's card in the report's page says and shows."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scoring.draw.examples import Examples, example_grid
 from scoring.draw.frames import top_frames
 from scoring.draw.words import NONE
 from scoring.features.base import along
@@ -20,44 +20,12 @@ from scoring.tables import metric_words, nearest_kind
 MOST = 8
 """Features that the page shows; the rest of the attribution is its residual."""
 TOP = 8
-GRID = 8
-"""The grid of examples has so many positions along each side."""
-REUSE = 3
-"""Positions of the grid that one frame may fill (Hilton et al. 2020)."""
 BINS = 40
 
 
 def shown_features(score: Score) -> list[int]:
     """Rows of the features with the largest share of attribution, at most `MOST`."""
     return [int(k) for k in np.argsort(-score.features.share, kind="stable")[:MOST]]
-
-
-@dataclass(frozen=True)
-class Examples:
-    """For each position of the grid (GRID, GRID), the frame that is shown there and the activation it has there."""
-
-    frame: NDArray[np.int64]
-    activation: FloatArray
-
-
-def example_grid(activations: NDArray[np.floating[Any]]) -> Examples:
-    """At each position a frame where the feature (N, H, W) fires most there, each frame at `REUSE` positions at most.
-
-    Pairs of position and frame are taken in the order of activation. A position is a block of cells, as even as the
-    layer's size allows, and its activation the largest in it.
-    """
-    frames, size = activations.shape[0], activations.shape[-1]
-    spans = [slice(int(low), int(np.ceil(high))) for low, high in pairwise(np.linspace(0, size, GRID + 1))]
-    blocks = np.array([[activations[:, r, c].max(axis=(1, 2)) for c in spans] for r in spans])
-    grid, strength = np.full(GRID * GRID, -1), np.zeros(GRID * GRID)
-    used = np.zeros(frames, dtype=int)
-    flat = blocks.reshape(GRID * GRID, frames)
-    for pair in np.argsort(-flat, axis=None, kind="stable"):
-        position, frame = divmod(int(pair), frames)
-        if grid[position] < 0 and used[frame] < REUSE:
-            grid[position], strength[position] = frame, flat[position, frame]
-            used[frame] += 1
-    return Examples(grid.reshape(GRID, GRID), strength.reshape(GRID, GRID))
 
 
 def histogram(values: NDArray[np.floating[Any]]) -> dict[str, Any]:

@@ -1,18 +1,17 @@
 """What the ladder's scores say about the diversity hypothesis (`docs/score.md`, "The primary test of the ladder")."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scoring.metrics.arrays import FloatArray
-from scoring.study.table import published
+from scoring.study.published import published
 from scoring.study.trends import LEAST_RUNGS, MOST_RUNGS, exact_spearman, holm, jonckheere_terpstra, power
 
 PRIMARY = "graded score, nmf, default layer, shared bank"
 DEVIATIONS = (0.1, 0.25, 0.5, 1.0)
-"""Of rung means, as shares of the whole rise, for which the power is told."""
+"""Of rung means, as shares of the whole rise, for which the power is given."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +85,12 @@ def answer(table: pd.DataFrame, group: str) -> Answer:
 
 
 def _secondary(own: pd.DataFrame) -> tuple[Trend, ...]:
-    found: dict[str, tuple[float, float]] = {}
+    tests: dict[str, tuple[float, float]] = {}
 
     def add(name: str, rows: pd.DataFrame, column: str) -> None:
         means = rung_means(rows, column)
         if len(means) >= LEAST_RUNGS and means.notna().all():
-            found[name] = exact_spearman(means.to_numpy())
+            tests[name] = exact_spearman(means.to_numpy())
 
     add("interpretable fraction, nmf", of_default_layer(own, "shared", "nmf"), "interpretable_fraction")
     for column, name in (("graded_score", "graded score"), ("interpretable_fraction", "interpretable fraction")):
@@ -104,16 +103,16 @@ def _secondary(own: pd.DataFrame) -> tuple[Trend, ...]:
     by_seed = rows.pivot_table(index="seed", columns="levels", values="graded_score")
     by_seed = by_seed[rung_means(rows, "graded_score").index]
     if (by_seed.notna().sum(axis=1) >= LEAST_RUNGS).sum() >= 2:
-        found["graded score, nmf, agents within seeds (Jonckheere-Terpstra)"] = jonckheere_terpstra(by_seed.to_numpy())
-    adjusted = holm({name: p for name, (_, p) in found.items()})
-    return tuple(Trend(name, statistic, p, adjusted[name]) for name, (statistic, p) in found.items())
+        tests["graded score, nmf, agents within seeds (Jonckheere-Terpstra)"] = jonckheere_terpstra(by_seed.to_numpy())
+    adjusted = holm({name: p for name, (_, p) in tests.items()})
+    return tuple(Trend(name, statistic, p, adjusted[name]) for name, (statistic, p) in tests.items())
 
 
 def _power(levels: tuple[int, ...]) -> dict[str, dict[float, float]]:
     """For the shape that people's ratings had, where the rungs are theirs, and for a rise in equal steps."""
-    shapes: dict[str, Any] = {"equal steps": np.linspace(0, 1, len(levels))}
+    shapes: dict[str, FloatArray] = {"equal steps": np.linspace(0, 1, len(levels))}
     people = published()
-    if levels == tuple(people["levels"]):
-        rated = people["interpretable"].mean(axis=0)
+    if levels == people.levels:
+        rated = people.interpretable.mean(axis=0)
         shapes["as people rated"] = (rated - rated.min()) / np.ptp(rated)
     return {name: {deviation: power(shape, deviation) for deviation in DEVIATIONS} for name, shape in shapes.items()}

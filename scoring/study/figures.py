@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scoring.draw.charts import COLOURS, MARKERS, save
-from scoring.evidence import SCORED
 from scoring.metrics.arrays import FloatArray
 from scoring.study.answer import at_default_layer, of_default_layer, rung_means
-from scoring.study.table import published
+from scoring.study.published import published
+from scoring.study.table import FEATURES, game_of
 
 RATED = "0.45"
 """The grey of what people measured."""
@@ -28,13 +28,13 @@ def _axes(count: int) -> tuple[Figure, list[Axes]]:
     return figure, axes
 
 
-def _line(axis: Axes, rows: pd.DataFrame, column: str, number: int, label: str, shown: str | None = None) -> None:
-    """A dot an agent, with its interval where there is one, and a line through the rung means."""
+def _line(axis: Axes, rows: pd.DataFrame, column: str, number: int, label: str, limits: str | None = None) -> None:
+    """A dot an agent, with its interval where there are columns of `limits`, and a line through the rung means."""
     rows = rows[rows["levels"] > 0]
-    shown = shown or column
+    limits = limits or column
     colour, marker = COLOURS[number % 4], MARKERS[number % 4]
-    if f"{shown}_low" in rows and rows[column].notna().any():
-        low, high = rows[column] - rows[f"{shown}_low"], rows[f"{shown}_high"] - rows[column]
+    if f"{limits}_low" in rows and rows[column].notna().any():
+        low, high = rows[column] - rows[f"{limits}_low"], rows[f"{limits}_high"] - rows[column]
         spread = np.clip(np.array([low, high], dtype=float), 0, None)
         axis.errorbar(rows["levels"], rows[column], spread, fmt=marker, color=colour, ms=5, capsize=2, lw=1)
     else:
@@ -54,8 +54,8 @@ def _level(axis: Axes, table: pd.DataFrame, column: str) -> None:
 def _people(axis: Axes, values: FloatArray, label: str) -> None:
     rated = published()
     for row in values:
-        axis.plot(rated["levels"], row, ".", color=RATED, alpha=0.6)
-    axis.plot(rated["levels"], values.mean(axis=0), "--", color=RATED, lw=1, label=label)
+        axis.plot(rated.levels, row, ".", color=RATED, alpha=0.6)
+    axis.plot(rated.levels, values.mean(axis=0), "--", color=RATED, lw=1, label=label)
 
 
 def completion(table: pd.DataFrame, path: Path) -> None:
@@ -64,12 +64,12 @@ def completion(table: pd.DataFrame, path: Path) -> None:
     rows = of_default_layer(table, "shared", "nmf")
     for axis, title in ((left, "here: procgen, hard"), (right, "Hilton et al. 2020: original CoinRun")):
         axis.set(title=title, ylabel="share of levels completed", ylim=(0, 1.03))
-    for number, kind in enumerate(("training", "unseen")):
-        _line(left, rows, f"{kind}_completed", number, f"{kind} levels", shown=kind)
-        values = published()[f"{kind}_completed"]
-        right.plot(published()["levels"], values.mean(axis=0), color=COLOURS[number], lw=1.2, label=f"{kind} levels")
-        for row in values:
-            right.plot(published()["levels"], row, MARKERS[number], color=COLOURS[number], ms=4, mfc="none")
+    levels = published().levels
+    for number, (name, shares) in enumerate(published().completed.items()):
+        _line(left, rows, f"{name}_completed", number, f"{name} levels", limits=name)
+        right.plot(levels, shares.mean(axis=0), color=COLOURS[number], lw=1.2, label=f"{name} levels")
+        for row in shares:
+            right.plot(levels, row, MARKERS[number], color=COLOURS[number], ms=4, mfc="none")
     for axis in (left, right):
         axis.legend(fontsize=8, loc="lower right")
     save(figure, path)
@@ -93,12 +93,12 @@ def headline(table: pd.DataFrame, path: Path) -> None:
     for axis, (column, title) in zip(
         axes, (("graded_score", "graded score"), ("interpretable_fraction", "interpretable fraction")), strict=False
     ):
-        for number, features in enumerate(("nmf", "channels", "rotated")):
+        for number, features in enumerate(FEATURES):
             _line(axis, of_default_layer(table, "shared", features), column, number, features)
         _level(axis, table, column)
         axis.set(title=f"{title}, shared bank", ylabel=title, ylim=(0, None))
         axis.legend(fontsize=8)
-    _people(axes[2], published()["interpretable"], "mean of two raters, two agents")
+    _people(axes[2], published().interpretable, "mean of two raters, two agents")
     axes[2].set(title="Hilton et al. 2020: people's ratings", ylabel="rated interpretable", ylim=(0, 1.03))
     axes[2].legend(fontsize=8)
     save(figure, path)
@@ -128,11 +128,11 @@ def layers(table: pd.DataFrame, path: Path) -> None:
 
 
 def classes(table: pd.DataFrame, path: Path) -> None:
-    """The highest kappa of any feature on each class."""
+    """The highest kappa of any feature on each kind of thing in the headline."""
     figure, axes = _axes(2)
     for axis, features in zip(axes, ("nmf", "channels"), strict=True):
         rows = of_default_layer(table, "shared", features)
-        for number, name in enumerate(SCORED):
+        for number, name in enumerate(game_of(table).named("headline")):
             means = rung_means(rows[rows["levels"] > 0], f"kappa_{name}").dropna()
             if len(means):
                 axis.plot(

@@ -7,14 +7,12 @@ from agents.checkpoint import Agent
 
 POINTS = 16
 """Of the training curve, one an update, each the mean of the last 100 episodes."""
-REWARD = 10
-"""What CoinRun pays for a completed level; it pays nothing else."""
 
 
 def completes(agent: Agent) -> float:
     """Share of training levels completed over the last `POINTS` points of the curve; nan for an agent without one."""
     returns = [value for _, value in agent.curve[-POINTS:]]
-    return float(np.mean(returns)) / REWARD if returns else float("nan")
+    return float(np.mean(returns)) / agent.options.rules.completed_return if returns else float("nan")
 
 
 def at_equal_completion(checkpoints: pd.DataFrame) -> tuple[float, pd.DataFrame]:

@@ -1,34 +1,43 @@
 """The study as a table: one row for each agent, bank, layer and kind of features."""
 
-import json
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from agents.checkpoint import Agent, fingerprint
 from rollouts.bank import describe
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
-from scoring.evidence import NAMES, SCORED
+from rollouts.game import Game
+from rollouts.games import game_named
+from scoring.numbers import METRICS
 from scoring.pipeline import VERSION, Score
-from scoring.verdict import sprite_grade
+from scoring.verdict import removable_grade
+
+FEATURES = ("nmf", "channels", "rotated")
+"""Kinds of features that the study compares."""
+
+Columns = dict[str, str | int | float | bool | None]
+"""Of one row, by name."""
 
 
 def group_name(agent: Agent) -> str:
-    """What agents must have in common to be compared: 'compact, hard, velocity painted'."""
-    return f"{agent.network.network}, {describe(agent.options)}"
+    """What agents must have in common to be compared: 'compact, hard, velocity painted', the game being CoinRun."""
+    options = agent.options
+    game = [] if options.game == EnvOptions.game else [options.rules.title]
+    return ", ".join([agent.network.kind, *game, describe(options)])
 
 
-def about(name: str, agent: Agent) -> dict[str, Any]:
+def about(name: str, agent: Agent) -> Columns:
     """The columns that say which agent a row is of; completion is nan where the agent was not evaluated."""
-    found: dict[str, Any] = {
+    columns: Columns = {
         "agent": name,
         "group": group_name(agent),
-        "network": agent.network.network,
+        "game": agent.options.game,
+        "network": agent.network.kind,
         "default_layer": agent.network.default_layer,
         "trained": agent.steps > 0,
         "levels": agent.options.num_levels,
@@ -37,68 +46,93 @@ def about(name: str, agent: Agent) -> dict[str, Any]:
         "steps": agent.steps,
         "weights_sha256": fingerprint(agent),
     }
-    for kind in ("training", "unseen"):
-        evaluation = agent.evaluation.get(kind, {})
-        low, high = evaluation.get("interval", (np.nan, np.nan))
-        found |= {
-            f"{kind}_completed": evaluation.get("completed", np.nan),
-            f"{kind}_low": low,
-            f"{kind}_high": high,
-            f"{kind}_episodes": evaluation.get("episodes", 0),
+    for levels in ("training", "unseen"):
+        evaluation = agent.evaluation.get(levels)
+        low, high = (np.nan, np.nan) if evaluation is None else evaluation.interval
+        columns |= {
+            f"{levels}_completed": np.nan if evaluation is None else evaluation.completed,
+            f"{levels}_low": low,
+            f"{levels}_high": high,
+            f"{levels}_episodes": 0 if evaluation is None else evaluation.episodes,
         }
-    return found
+    return columns
 
 
-def numbers(score: Score) -> dict[str, Any]:
-    """The columns that a score fills. For each class: the highest kappa of any feature, and how many are found for it.
+def numbers(score: Score) -> Columns:
+    """The columns that a score fills; `_low` and `_high` are limits of 95 % intervals.
 
-    Those two are of the first factorisation, and so is the graded score without surface; `_low` and `_high` are limits
-    of 95 % intervals. Completeness errors and `target_sd`, the target's spread over frames, are in units of the target.
+    For each kind of thing in the headline: the highest of any feature in each metric that is kept so, such as `kappa_`,
+    and `found_`, how many features are interpretable by it. Those are of the first factorisation, and so is the graded
+    score without surface. Completeness errors and `target_sd`, the target's spread over frames, are in units of the
+    target.
     """
-    summary, verdict = score.summary, score.verdict
-    headline, diagnostics = summary["headline"], summary["diagnostics"]
-    found: dict[str, Any] = {
-        "version": summary["version"],
-        "layer": summary["layer"]["name"],
-        "features": summary["settings"]["features"],
-        "count": headline["features"],
-        "distinct_classes": headline["distinct_classes"],
-        "orbay2020": diagnostics["orbay2020"]["rf_box"]["value"],
-        "orbay_chance": diagnostics["orbay2020"]["rf_box"]["chance"],
-        "objects": diagnostics["prevalence"]["objects"],
-        "completeness_error": diagnostics["completeness_error"]["max"],
-        "completeness_error_mean": diagnostics["completeness_error"]["mean"],
-        "target_sd": diagnostics["target_value"]["sd"],
-        "split_half_reliability": diagnostics["split_half_reliability"],
-        "dead_features": diagnostics["dead_features"],
+    record = score.record
+    headline, diagnostics = record.headline, record.diagnostics
+    columns: Columns = {
+        "version": record.version,
+        "layer": record.layer.name,
+        "features": record.settings.features,
+        "count": headline.features,
+        "distinct_classes": headline.distinct_classes,
+        "orbay2020": diagnostics.orbay2020.rf_box.value,
+        "orbay_chance": diagnostics.orbay2020.rf_box.chance,
+        "objects": diagnostics.prevalence["objects"],
+        "completeness_error": diagnostics.completeness_error.max,
+        "completeness_error_mean": diagnostics.completeness_error.mean,
+        "target_sd": diagnostics.target_value.sd,
+        "split_half_reliability": diagnostics.split_half_reliability,
+        "dead_features": diagnostics.dead_features,
     }
-    each = {
-        "interpretable_fraction": headline["interpretable_fraction"],
-        "graded_score": headline["graded_score"],
-        "lift": diagnostics["lift"],
-        "localisation": diagnostics["localisation"],
-    }
-    for name, number in each.items():
-        low, high = number["interval"] or (None, None)
-        found |= {name: number["value"], f"{name}_low": low, f"{name}_high": high}
-    found["graded_without_surface"] = sprite_grade(verdict, score.eligible)
-    factorised = diagnostics["factorisation"]
-    for name, column in (("graded_score", "graded_score_sd"), ("interpretable_fraction", "fraction_sd")):
-        values = [value for value in (factorised or {name: []})[name] if value is not None]
-        found[column] = float(np.std(values)) if values else None
-    for name in SCORED:
-        c = NAMES.index(name)
-        kappa = verdict.kappa[:, c][np.isfinite(verdict.kappa[:, c])]
-        eligible = bool(score.eligible[c]) and kappa.size
-        found[f"kappa_{name}"] = float(kappa.max()) if eligible else None
-        found[f"found_{name}"] = int((verdict.which == c).sum()) if eligible else None
-    return found
+    for name, number in (
+        ("interpretable_fraction", headline.interpretable_fraction),
+        ("graded_score", headline.graded_score),
+        ("lift", diagnostics.lift),
+        ("localisation", diagnostics.localisation),
+    ):
+        columns |= {name: number.value, f"{name}_low": number.low, f"{name}_high": number.high}
+    columns["graded_without_surface"] = removable_grade(score.verdict, score.eligible, score.game.kinds)
+    fits = diagnostics.factorisation
+    columns["graded_score_sd"] = None if fits is None else _sd(fits.graded_score)
+    columns["fraction_sd"] = None if fits is None else _sd(fits.interpretable_fraction)
+    return columns | _by_kind(score)
 
 
-def save(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def _sd(values: Sequence[float | None]) -> float | None:
+    present = [value for value in values if value is not None]
+    return float(np.std(present)) if present else None
+
+
+def _by_kind(score: Score) -> Columns:
+    """None for a kind that the bank shows too rarely."""
+    columns: Columns = {}
+    highest = {metric.name: metric.of(score.judged) for metric in METRICS if metric.best}
+    for name in score.game.named("headline"):
+        c = score.game.index(name)
+        judged = bool(score.eligible[c]) and bool(np.isfinite(score.verdict.kappa[:, c]).any())
+        for metric, values in highest.items():
+            columns[f"{metric}_{name}"] = float(np.nanmax(values[:, c])) if judged else None
+        columns[f"found_{name}"] = int((score.verdict.kind == c).sum()) if judged else None
+    return columns
+
+
+def save(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     """Write the table as parquet, atomically."""
     with atomic_path(path) as temporary:
         pd.DataFrame(list(rows)).to_parquet(temporary, index=False)
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A table that `save` wrote; one that names no game is of CoinRun. Raises `InputError` where there is none."""
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no results file: {error}.") from error
+    return table if "game" in table else table.assign(game=EnvOptions.game)
+
+
+def game_of(rows: pd.DataFrame) -> Game:
+    """The game of one group's rows."""
+    return game_named(str(rows["game"].iloc[0]))
 
 
 def check_version(path: Path) -> None:
@@ -114,19 +148,3 @@ def check_version(path: Path) -> None:
             f"{path} holds scores of version {', '.join(map(str, sorted(versions)))}, and this is version {VERSION}; "
             "move it away, or choose another output."
         )
-
-
-def published() -> dict[str, Any]:
-    """What people measured (Hilton et al. 2020), as shares: `levels` (7,), and (agents, 7) or (ratings, 7) of the rest.
-
-    `training_completed`, `unseen_completed` of two agents a rung; `interpretable` of those two by two raters.
-    """
-    kept = json.loads(files("scoring.study").joinpath("published.json").read_text())
-    ratings = [run for rater in kept["interpretable"].values() for run in rater.values()]
-    return {
-        "source": kept["source"],
-        "levels": np.array(kept["levels"]),
-        "training_completed": np.array(list(kept["training_completed"].values())) / 100,
-        "unseen_completed": np.array(list(kept["unseen_completed"].values())) / 100,
-        "interpretable": np.array(ratings) / 100,
-    }

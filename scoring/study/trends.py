@@ -86,7 +86,9 @@ def holm(p: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p}
 
 
-def power(shape: Sequence[float], deviation: float, level: float = 0.05, draws: int = 2000, seed: int = 0) -> float:
+def power(
+    shape: Sequence[float] | FloatArray, deviation: float, level: float = 0.05, draws: int = 2000, seed: int = 0
+) -> float:
     """Chance that `exact_spearman` finds p <= `level` where rungs are `shape` (R,) plus normal noise of a deviation."""
     generator = np.random.default_rng(seed)
     least = critical(len(shape), level)

@@ -10,7 +10,7 @@ from rollouts.progress import Update, silent
 from scoring.draw.charts import COLOURS, panels, save
 from scoring.metrics.energies import Energies
 from scoring.subject import Subject
-from scoring.validation.base import Outcome, at_most, judged, listed
+from scoring.validation.base import Outcome, at_most, judged
 from scoring.verdict import Cutoffs
 
 TILES = (0, 1, 2, 4)
@@ -35,16 +35,17 @@ def shifted_masks(subject: Subject, name: str, progress: Update = silent) -> Out
     for tiles in TILES:
         masks = shifted(subject.evidence.masks, round(tiles * TILE))
         moved = replace(subject, evidence=replace(subject.evidence, masks=masks))
-        wide = moved.masks(channels.masks.dilation)
+        wide = moved.masks(channels.config.dilation)
         energies = Energies.from_maps(channels.measured.maps, wide.shares, subject.bank.environment, subject.bank.time)
         kappa = np.nan_to_num(energies.kappa()[:, allowed])
         curve.append(float(np.mean([kappa[k, c] for k, c in pairs])) if len(pairs) else float("nan"))
         progress(0, f"masks shifted by {tiles} tiles")
+    values = ", ".join(f"{value:.3f}" for value in curve)
     check = at_most(
         f"masks shifted by 0, 1, 2, 4 tiles, {name}: largest step of kappa",
         float(np.diff(curve).max()),
         0,
-        f"kappa {listed(curve)}; {len(pairs)} pairs",
+        f"kappa {values}; {len(pairs)} pairs",
     )
     return Outcome([check], ShiftedMasks(list(TILES), curve))
 

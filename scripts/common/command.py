@@ -1,7 +1,8 @@
-"""What every command is: a task under Hydra, its folder, and errors told in one sentence."""
+"""What every command is: a task under Hydra, its folder, and errors in one sentence."""
 
 import importlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -28,16 +29,29 @@ warnings.filterwarnings("ignore", message=r"Maximum number of iterations \d+ rea
 SCRIPTS = Path(__file__).parents[1]
 
 
-def main(task: Callable[[DictConfig], object], config_name: str, folder: Callable[[Mapping[str, Any]], str]) -> None:
-    """Run `task` under Hydra. `folder` turns the configuration into the run's folder.
+RENAMED = {"threads": "env_threads are those that step the environments, torch_threads those of torch"}
+"""What became of settings that a command once had."""
+
+Folder = Callable[[Mapping[str, Any]], str]
+"""Turns a configuration into the name of the run's folder."""
+
+
+def current(config: Mapping[str, Any]) -> str:
+    """Of commands that name their output: they run in the current folder."""
+    return "."
+
+
+def main(task: Callable[[DictConfig], object], config_name: str, folder: Folder = current) -> None:
+    """Run `task` under Hydra, in the run's folder.
 
     Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises, or returns
-    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`sweeps.Job`).
+    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`common.sweeps.Job`).
     """
-    task, folder = importable(task), importable(folder)
+    task = importable(task)
+    folder = folder if folder is current else importable(folder)
     OmegaConf.register_new_resolver(
         "run_folder",
-        lambda kind, *, _root_: str(Path("runs") / kind / folder(plain(_root_))),
+        lambda kind, *, _root_: "." if folder is current else str(Path("runs") / kind / folder(plain(_root_))),
         replace=True,
     )
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -66,8 +80,8 @@ def importable(function: Function) -> Function:
     if function.__module__ != "__main__":
         return function
     script = importlib.import_module(Path(function.__code__.co_filename).stem)
-    found: Function = getattr(script, function.__name__, function)
-    return found
+    imported: Function = getattr(script, function.__name__, function)
+    return imported
 
 
 def explain(error: BaseException) -> str | None:
@@ -80,6 +94,9 @@ def explain(error: BaseException) -> str | None:
             return f"{cause.filename or 'A file'}: {cause.strerror or cause}."
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, HydraException | OmegaConfBaseException):
+        key = re.match(r"Could not override '(\w+)'", str(error))
+        if key is not None and key[1] in RENAMED:
+            return f"There is no setting '{key[1]}' here; {RENAMED[key[1]]}."
         return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
     return None
 

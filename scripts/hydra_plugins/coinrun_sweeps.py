@@ -21,10 +21,10 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from common.progress import CONSOLE, track
+from common.sweeps import Job, Jobs, Outcome, State, conclude, summary, with_agents
 from common.values import whole
+from common.workers import OnCluster, OnWorker, gpu_names, stop_file
 from rollouts.errors import InputError
-from sweeps import Job, Jobs, Outcome, State, conclude, summary, with_agents
-from workers import OnCluster, OnWorker, gpu_names, stop_file
 
 OUTPUT_DIR, OUTPUT_SUBDIR = "hydra.sweep.dir", "hydra.sweep.subdir"
 CHECK_SECONDS = 15
@@ -32,7 +32,7 @@ CHECK_SECONDS = 15
 
 
 class Sweep(BasicSweeper):
-    """Every combination of the values given. Folders of agents are opened; at the end what became of each job is told.
+    """Every combination of the values given. Folders of agents are opened; a table at the end says how each job ended.
 
     Raises `InputError` for an empty sweep, and `SweepFailed` or `Stopped` after one that is not complete.
     """
@@ -81,7 +81,7 @@ class Serial(Runner):
 
     def run(self, jobs: Jobs, folder: Path) -> None:
         for number, overrides in jobs.overrides.items():
-            if any(found.state == State.STOPPED for found in jobs.ended.values()):
+            if any(job.state == State.STOPPED for job in jobs.ended.values()):
                 jobs.end(number, State.NOT_STARTED)
                 continue
             CONSOLE.print(f"Job {number} of 0 to {max(jobs.overrides)}: {' '.join(overrides)}")
@@ -117,9 +117,9 @@ class Joblib(Serial):
             pool = Parallel(n_jobs=workers, backend="loky", batch_size=1, return_as="generator_unordered")
             try:
                 for returned in pool(calls):
-                    found: Outcome = returned.return_value
-                    jobs.ended[found.number] = found
-                    update(len(jobs.ended), jobs.note(min(workers, len(jobs.overrides) - len(jobs.ended))))
+                    ended: Outcome = returned.return_value
+                    jobs.ended[ended.number] = ended
+                    update(1, jobs.note(min(workers, len(jobs.overrides) - len(jobs.ended))))
             except TerminatedWorkerError:
                 for number in jobs.left():
                     jobs.end(number, State.FAILED, "A process was killed, and with it all; the same command goes on.")
@@ -139,10 +139,11 @@ class Slurm(Runner):
                 time.sleep(1)
                 ask = time.monotonic() - asked > CHECK_SECONDS
                 asked = time.monotonic() if ask else asked
-                for number in [number for number, job in submitted.items() if job.done(force_check=ask)]:
+                done = [number for number, job in submitted.items() if job.done(force_check=ask)]
+                for number in done:
                     collect(jobs, number, submitted.pop(number))
                 running = sum(job.watcher.get_state(job.job_id, "cache") == "RUNNING" for job in submitted.values())
-                update(len(jobs.ended), jobs.note(running))
+                update(len(done), jobs.note(running))
 
     def submit(self, jobs: Jobs, folder: Path) -> dict[int, Any]:
         """Hand the jobs to SLURM; raises `InputError` when it will not have them."""
@@ -177,8 +178,8 @@ def collect(jobs: Jobs, number: int, job: Any) -> None:
     try:
         jobs.ended[number] = job.result().return_value
     except (FailedJobError, UncompletedJobError) as error:
-        told = str(error).split("-" * 22)[1] if isinstance(error, FailedJobError) else str(error)  # between the rules
-        last = told.strip().splitlines()[-1]
+        text = str(error).split("-" * 22)[1] if isinstance(error, FailedJobError) else str(error)  # between the rules
+        last = text.strip().splitlines()[-1]
         jobs.end(number, State.FAILED, f"SLURM's job {job.job_id} is {job.state}: {last}")
 
 

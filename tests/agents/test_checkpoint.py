@@ -17,6 +17,7 @@ from agents.checkpoint import (
     save_tensors,
     untrained_agent,
 )
+from agents.evaluation import Evaluation
 from agents.networks import ActorCritic
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
@@ -26,7 +27,7 @@ from rollouts.errors import InputError
 def agent() -> Agent:
     agent = untrained_agent("compact", EnvOptions(num_levels=100, start_level=7), seed=3)
     agent.curve = [(16384, 2.5), (32768, 4.0)]
-    agent.evaluation = {"unseen": {"completed": 0.5}}
+    agent.evaluation = {"unseen": Evaluation((0, 10), 8, 0.5, (0.2, 0.8), 5.0, 30.0)}
     return agent
 
 
@@ -34,7 +35,9 @@ def test_round_trip(agent: Agent, tmp_path: Path) -> None:
     path = tmp_path / "agent.safetensors"
     save_agent(path, agent)
     loaded = load_agent(path, "compact")
-    assert loaded.metadata() == json.loads(json.dumps(agent.metadata())) | {"curve": agent.curve}
+    written = json.loads(json.dumps(agent.metadata()))
+    assert json.loads(json.dumps(loaded.metadata())) == written
+    assert (loaded.curve, loaded.evaluation) == (agent.curve, agent.evaluation)
     for name, tensor in agent.network.state_dict().items():
         assert torch.equal(loaded.network.state_dict()[name], tensor)
     assert fingerprint(loaded) == fingerprint(agent)

@@ -1,4 +1,4 @@
-"""Causes of failure, on scenes made by hand and on play."""
+"""Causes of failure, on play."""
 
 import json
 from functools import reduce
@@ -9,16 +9,17 @@ import pytest
 import torch
 
 from agents.checkpoint import Agent, untrained_agent
-from agents.failures import HAZARDS, OUTCOMES, Failures, Replay, evaluate_causes, without_hazard
+from agents.failures import Failures, evaluate_causes, outcomes
 from agents.play import evaluate, play
-from rollouts.coinrun.state import COIN, ENEMY, LAVA, LAVA_TOP, SAW, WALL, parse, serialize
-from rollouts.env import NOOP, EnvOptions, make_env
+from rollouts.coinrun.hazards import CoinRunReplay, without_hazard
+from rollouts.coinrun.state import ENEMY, LAVA, LAVA_TOP, SAW, parse, serialize
+from rollouts.coinrun.table import COINRUN
+from rollouts.env import EnvOptions, make_env
 from rollouts.errors import InputError
 from rollouts.procgen_state import State
-from scenes import empty_scene, put
 
 OPTIONS = EnvOptions().unseen()
-RIGHT, JUMP_RIGHT = 7, 8
+NOOP, RIGHT, JUMP_RIGHT = 4, 7, 8
 
 
 def blind_agent(*actions: int) -> Agent:
@@ -28,56 +29,14 @@ def blind_agent(*actions: int) -> Agent:
     return agent
 
 
-def deadly(*hazards: str) -> State:
-    """The agent on a floor of walls, with these hazards where it stands, and one of each other kind out of reach."""
-    scene = empty_scene()
-    scene.grid[31] = WALL
-    scene.agent["x"], scene.agent["y"] = 32.5, 32 + scene.agent["ry"]
-    for kind, name in ((SAW, "saw"), (ENEMY, "enemy")):
-        put(scene, kind, 32.5 if name in hazards else 35.5, 32.5)
-    scene.grid[32, 32 if "lava" in hazards else 29] = LAVA_TOP
-    scene.episode["cur_time"] = scene.episode["timeout"] - (1 if "time" in hazards else 2)
-    return scene
-
-
 @pytest.fixture(scope="module")
-def replay() -> Replay:
-    return Replay()
+def replay() -> CoinRunReplay:
+    return CoinRunReplay()
 
 
-@pytest.mark.parametrize("hazard", HAZARDS)
-def test_a_scene_with_one_hazard(replay: Replay, hazard: str) -> None:
-    assert replay.cause(deadly(hazard), NOOP) == hazard
-
-
-def test_several_hazards_none_and_a_coin(replay: Replay) -> None:
-    assert replay.cause(deadly("saw", "lava"), NOOP) == "several"
-    assert replay.cause(deadly("enemy", "time"), NOOP) == "several"
-    with pytest.raises(InputError, match="does not end with action 4"):
-        replay.cause(deadly(), NOOP)
-    with_coin = deadly()
-    with_coin.grid[32, 32] = COIN
-    assert replay.cause(with_coin, NOOP) == "unknown", "no hazard: the coin ends the episode whatever is taken away"
-    deep = deadly("lava")
-    deep.grid[32, 32] = LAVA
-    assert replay.cause(deep, NOOP) == "lava", "the surface of lava and what is below both count"
-
-
-def test_taking_a_hazard_away_leaves_the_rest() -> None:
-    scene = deadly("saw")
-    before = serialize(scene)
-    assert set(without_hazard(scene, "saw").entities["type"]) == {0, ENEMY}
-    assert set(without_hazard(scene, "enemy").entities["type"]) == {0, SAW}
-    assert set(np.unique(without_hazard(scene, "lava").grid)) == {WALL, 100}
-    assert without_hazard(scene, "time").episode["cur_time"] == 0
-    assert serialize(scene) == before
-    with pytest.raises(InputError, match="no hazard 'coin'; there are saw, enemy, lava, time"):
-        without_hazard(scene, "coin")
-
-
-def test_causes_of_play_lie_where_the_agent_goes(replay: Replay) -> None:
+def test_causes_of_play_lie_where_the_agent_goes(replay: CoinRunReplay) -> None:
     """Geometry says the same: after its last step the agent is at the thing that its failure is put down to."""
-    counts = dict.fromkeys(OUTCOMES, 0)
+    counts = dict.fromkeys(outcomes(COINRUN), 0)
     alone = make_env(1, EnvOptions(num_levels=1), seed=5, threads=0)
     episodes = play(blind_agent(RIGHT, JUMP_RIGHT), OPTIONS, episodes=640, seed=0, keep_last=True)
     for episode in islice((e for e in episodes if e.total == 0), 120):
@@ -85,7 +44,7 @@ def test_causes_of_play_lie_where_the_agent_goes(replay: Replay) -> None:
         state, action = parse(episode.last[0]), episode.last[1]
         cause = replay.cause(state, action)
         counts[cause] += 1
-        alone.callmethod("set_state", [serialize(reduce(without_hazard, HAZARDS, state))])
+        alone.callmethod("set_state", [serialize(reduce(without_hazard, COINRUN.hazards, state))])
         alone.act(np.array([action], dtype=np.int32))
         agent = parse(alone.callmethod("get_state")[0]).agent
         for name, places in hazard_places(state).items():
@@ -106,24 +65,26 @@ def hazard_places(state: State) -> dict[str, np.ndarray]:
 
 
 def test_an_agent_that_stands_still_runs_out_of_time() -> None:
-    found = evaluate_causes(blind_agent(NOOP), OPTIONS, episodes=1, seed=0)
-    assert found.counts == {name: int(name == "time") for name in OUTCOMES}
+    failures = evaluate_causes(blind_agent(NOOP), OPTIONS, episodes=1, seed=0)
+    assert failures.counts == {name: int(name == "time") for name in outcomes(COINRUN)}
 
 
-def test_shares_intervals_and_the_way_through_json(replay: Replay) -> None:
+def test_shares_intervals_and_the_way_through_json(replay: CoinRunReplay) -> None:
     agent = blind_agent(RIGHT, JUMP_RIGHT)
-    told: list[int] = []
-    found = evaluate_causes(agent, OPTIONS, episodes=12, seed=3, progress=told.append)
-    assert told == list(range(1, 13))
-    assert found.episodes == 12
-    counts = dict.fromkeys(OUTCOMES, 0)
+    finished: list[int] = []
+    failures = evaluate_causes(
+        agent, OPTIONS, episodes=12, seed=3, progress=lambda more, note="": finished.append(more)
+    )
+    assert finished == [1] * 12
+    assert failures.episodes == 12
+    counts = dict.fromkeys(outcomes(COINRUN), 0)
     for episode in play(agent, OPTIONS, episodes=12, seed=3, keep_last=True):
         assert episode.last is not None
         counts["completed" if episode.total else replay.cause(parse(episode.last[0]), episode.last[1])] += 1
-    assert found.counts == counts
+    assert failures.counts == counts
     plain = evaluate(agent, OPTIONS, episodes=12, seed=3)
-    assert (found.share("completed"), found.interval("completed")) == (plain.completed, plain.interval)
-    assert Failures.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert (failures.share("completed"), failures.interval("completed")) == (plain.completed, plain.interval)
+    assert Failures.from_json(json.loads(json.dumps(failures.to_json()))) == failures
     with pytest.raises(InputError, match="at least 1"):
         evaluate_causes(agent, OPTIONS, episodes=0, seed=0)
 

@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from rollouts.coinrun.table import COINRUN
 from scoring.rating import study
+from scoring.rating.settings import RatingConfig
 from scoring.rating.study import RatedAgent, RatedFeature, Study
 
 ROOT = Path(__file__).parents[2]
@@ -55,7 +57,7 @@ def synthetic(folder: Path, per_agent: int = 8, checkpoints: tuple[str, ...] = (
         for a in range(len(agents))
         for k in range(per_agent)
     ]
-    made, _ = study.make_study(0, {"layer": "2b"}, agents, features)
+    made, _ = study.make_study(COINRUN, RatingConfig(layer="2b"), agents, features)
     study.save(folder, made, sheets(len(features)))
     return made
 
@@ -93,6 +95,13 @@ class Server:
         self.process.wait()
 
 
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """`scripts/rate.py` to its end."""
+    command = [sys.executable, str(ROOT / "scripts/rate.py"), *arguments]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=200, check=False)
+
+
 @contextmanager
 def serving(folder: Path, *arguments: str) -> Iterator[Server]:
     """`scripts/rate.py study=FOLDER` on a free port, ended by Ctrl+C where it was not killed."""
@@ -106,8 +115,8 @@ def serving(folder: Path, *arguments: str) -> Iterator[Server]:
             said = ""
             for line in process.stdout:
                 said += line
-                if found := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
-                    yield Server(process, int(found[1]))
+                if address := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
+                    yield Server(process, int(address[1]))
                     break
             else:
                 raise AssertionError(said)

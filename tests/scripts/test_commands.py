@@ -7,19 +7,23 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 
 import collect
 import score
 import train
+from agents.banks import BankSettings
 from agents.checkpoint import save_agent, untrained_agent
 from agents.computation import Computation, choose
 from agents.naming import differences
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
+from common.command import plain
 from common.values import build
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
@@ -46,6 +50,12 @@ def refused(script: str, *arguments: str, cwd: Path) -> str:
     return lines[0]
 
 
+def configuration(command: str, *overrides: str) -> dict[str, Any]:
+    """What Hydra makes of a command's files."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose(command, list(overrides)))
+
+
 @pytest.fixture(scope="module")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("agents") / "small.safetensors"
@@ -55,37 +65,27 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_presets_are_the_defaults_of_the_code() -> None:
     """The YAML files repeat the defaults so that they can be read and overridden; they may not drift apart."""
-    values = yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text())
-    assert build(PPOConfig, values.pop("ppo"), "train.ppo") == PPOConfig()
-    config = yaml.safe_load((ROOT / "conf/train.yaml").read_text())
+    config = configuration("train")
+    assert build(PPOConfig, config["train"]["ppo"], "train.ppo") == PPOConfig()
     assert build(EnvOptions, config["env"], "env") == EnvOptions()
-    chosen = train.settings(
-        {
-            "network": config["network"],
-            "seed": 0,
-            "env": config["env"],
-            "run": config["run"],
-            "train": yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text()),
-        }
-    )
+    chosen = train.settings(config)
     assert replace(chosen, computation=Computation(), env_threads=1) == TrainConfig()
     assert chosen.computation == choose("compact", chosen.total_steps)
-    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
-    assert {name: scored[name] for name in asdict(ScoreConfig())} == asdict(ScoreConfig())
+    for group, defaults in (("scoring", asdict(ScoreConfig())), ("played", asdict(BankSettings()))):
+        assert yaml.safe_load((ROOT / f"conf/{group}/default.yaml").read_text()) == defaults
 
 
 @pytest.mark.parametrize("experiment", ["orbay2020", "hilton2020"])
 def test_experiments_change_settings_that_exist(experiment: str) -> None:
     values = yaml.safe_load((ROOT / f"conf/experiment/{experiment}.yaml").read_text())
-    known = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
+    known = configuration("score", "agent=any")
     assert set(values) <= set(known)
     assert values["bank"] == "trajectory"
     assert values["steps"] == 10
 
 
 def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
-    base = yaml.safe_load((ROOT / "conf/train.yaml").read_text())
-    base["train"] = yaml.safe_load((ROOT / "conf/train/procgen.yaml").read_text())
+    base = configuration("train")
 
     def name(**changes: object) -> str:
         config = json.loads(json.dumps(base))
@@ -114,7 +114,7 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
     ]
     different = {name(**change) for change in changes}
     assert len(different) == len(changes)
-    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text()) | {"agent": str(agent)}
+    scored = configuration("score", f"agent={agent}")
     names = {
         score.folder(scored | change)
         for change in (
@@ -218,6 +218,8 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
         "train", "train.total_steps=2.5", cwd=tmp_path
     )
     assert "env.levels" in refused("train", "env.levels=5", cwd=tmp_path)
+    renamed = "There is no setting 'threads' here; env_threads are those that step the environments"
+    assert renamed in refused("score", f"agent={agent}", "threads=2", cwd=tmp_path)
     assert "There is no bank at" in refused("score", f"agent={agent}", "bank=missing.zip", cwd=tmp_path)
     assert "agent" in refused("score", cwd=tmp_path)
 
@@ -231,7 +233,7 @@ def test_a_folder_that_cannot_be_written(agent: Path, tmp_path: Path) -> None:
 def test_a_folder_in_use_is_refused(agent: Path, tmp_path: Path) -> None:
     import fcntl
 
-    config = yaml.safe_load((ROOT / "conf/collect.yaml").read_text()) | {"agent": str(agent)}
+    config = configuration("collect", f"agent={agent}")
     folder = tmp_path / "runs/collect" / collect.folder(config)
     folder.mkdir(parents=True)
     with (folder / ".lock").open("w") as lock:

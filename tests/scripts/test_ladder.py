@@ -1,6 +1,5 @@
 """The ladder as a user climbs it, with runs of seconds."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -8,10 +7,6 @@ import yaml
 
 import ladder
 from agents.checkpoint import load_agent, load_tensors
-from agents.computation import Computation
-from agents.ppo import PPOConfig
-from agents.training import TrainConfig, Trainer
-from rollouts.env import EnvOptions
 from test_commands import ROOT, refused, run
 
 TINY = (
@@ -36,13 +31,13 @@ def configuration(tier: str, preset: str) -> dict[str, object]:
 
 
 def test_rungs_of_two_seeds_share_no_levels_and_any_prefix_is_a_study() -> None:
-    listed = ladder.rungs(configuration("clear", "zoo"))
+    listed = ladder.settings(configuration("clear", "zoo")).rungs()
     assert [rung.config.options.num_levels for rung in listed[:7]] == [100, 100_000, 3000, 10_000, 300, 30_000, 1000]
     assert [rung.config.seed for rung in listed] == [0] * 7 + [1] * 7
     for first, second in zip(listed[:7], listed[7:], strict=True):
         assert first.config.options.levels[1] <= second.config.options.levels[0]
     assert {rung.config.total_steps for rung in listed} == {25_000_000}
-    compact = ladder.rungs(configuration("compact", "procgen"))
+    compact = ladder.settings(configuration("compact", "procgen")).rungs()
     assert len(compact) == 7
     assert {rung.config.total_steps for rung in compact} == {4_000_000}
     assert len({rung.name for rung in listed + compact}) == 21
@@ -57,7 +52,7 @@ def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) ->
     agent = load_agent(shipped)
     assert agent.options.levels == (0, 3)
     assert agent.steps == 512
-    assert {name: found["episodes"] for name, found in agent.evaluation.items()} == {"training": 8, "unseen": 8}
+    assert {name: evaluation.episodes for name, evaluation in agent.evaluation.items()} == {"training": 8, "unseen": 8}
     trained = load_agent(tmp_path / "ladder/compact-n3-s0/agent.safetensors")
     for exact, rounded in zip(trained.network.parameters(), agent.network.parameters(), strict=True):
         assert torch.equal(exact.half().float(), rounded)
@@ -80,7 +75,7 @@ def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) ->
     # Another agent in the place of a rung, and one that cannot be read.
     shipped.rename(shipped.with_name("compact-n4-s0.safetensors"))
     for command in ((), ("check=true",)):
-        assert "num_levels=3, start_level=0). Move it away." in refused(
+        assert "num_levels=3, start_level=0, game='coinrun'). Move it away." in refused(
             "ladder", "levels=[4]", *command, *TINY, cwd=tmp_path
         )
     longer = [argument for argument in TINY if "total_steps" not in argument]
@@ -89,14 +84,6 @@ def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) ->
     assert "compact-n3-s0.safetensors is trained for 512 steps of 1,000." in sentence
     shipped.write_bytes(b"no agent")
     assert "compact-n3-s0.safetensors is not a complete" in refused("ladder", "levels=[3]", *TINY, cwd=tmp_path)
-
-
-def test_a_rung_goes_on_in_the_number_format_that_it_began_in(tmp_path: Path) -> None:
-    config = TrainConfig("compact", EnvOptions(num_levels=3), ppo=PPOConfig(num_envs=8, rollout_steps=32))
-    for bfloat16, name in ((True, "bfloat16"), (False, "float32")):
-        Trainer(replace(config, computation=Computation(bfloat16=bfloat16))).save(tmp_path / "state.safetensors")
-        assert ladder.precision(tmp_path) == name
-    assert ladder.precision(tmp_path / "nowhere") == "auto"
 
 
 def test_levels_that_would_be_shared_are_refused(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from hydra import compose, initialize_config_dir
 
 import rate
+from agents.banks import BankSettings
 from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrained_agent
-from rating_study import FINGERPRINTS, GONE, NAMES, SCRIPT, Server, serving, synthetic
+from common.command import plain
+from common.values import picked
+from rating_study import FINGERPRINTS, GONE, NAMES, ROOT, SCRIPT, Server, run, serving, synthetic
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from rollouts.game import Game
+from rollouts.games import GAMES
+from scoring.metrics.statistics import NO_NUMBER
 from scoring.rating import export, study
 from scoring.rating.answers import Answer, Answers, Superseded
-from test_commands import ROOT, run
+from scoring.rating.choices import choices
+from scoring.rating.making import check_features
+from scoring.rating.settings import RatingConfig, raters_named
+from scoring.rating.summary import summarise
+from scoring.settings import ScoreConfig
 
 RATERS = "raters=[anna,ben]"
 SMALL = {"frames": 64, "pool_frames": 64, "steps": 2, "refits": 0, "bootstrap": 50, "permutations": 50, "components": 4}
@@ -125,7 +135,16 @@ def test_nothing_served_tells_which_agent_a_feature_is_of(server: Server) -> Non
             kinds = [body[i + 4 : i + 8] for i in chunks(body)]
             assert set(kinds) == {b"IHDR", b"IDAT", b"IEND"}  # pixels and no metadata
     assert [secret for secret in secrets if secret.encode() in text] == []
-    assert set(server.get("/study")) == {"token", "raters", "classes", "features", "highest", "longest"}
+    assert set(server.get("/study")) == {
+        "token",
+        "raters",
+        "game",
+        "guide",
+        "choices",
+        "features",
+        "highest",
+        "longest",
+    }
     assert set(server.get("/rater?name=anna")) == {"order", "answers"}
     for path in (
         "/study.json",
@@ -289,30 +308,31 @@ def test_a_rater_who_follows_the_score(tmp_path: Path) -> None:
         return 1 + round(20 * feature.graded)
 
     given = answered(made, "anna", follow) + answered(made, "ben", lambda feature: follow(feature) - 1)
-    found = export.summary(made, given, ["anna", "ben"])
-    assert found["raters"] == {"anna": 24, "ben": 24}
+    summary = summarise(made, given, ["anna", "ben"])
+    assert summary.raters == {"anna": 24, "ben": 24}
     # Ratings of agent a are a + 1 ... a + 8 by anna, one less by ben: on average a + 4.
-    assert [agent["rating"]["value"] for agent in found["agents"]] == [4, 5, 6]
-    for agent in found["agents"]:
-        low, high = agent["rating"]["interval"]
+    assert [agent.rating.value for agent in summary.agents] == [4, 5, 6]
+    for agent in summary.agents:
+        assert agent.rating.interval is not None
+        low, high = agent.rating.interval
         sd = np.sqrt((63 / 12) / 8)  # features; the raters' part is small
         assert high - low == pytest.approx(2 * 1.96 * sd, rel=0.2)
     ratings = np.array([a + k + 1 for a in range(3) for k in range(8)])
     s2 = ratings.var(ddof=1)
-    features, agents = found["agreement"]["features"], found["agreement"]["agents"]
-    assert (features["rated_by_all"], features["raters"], agents["rated_by_all"]) == (24, 2, 3)
-    assert features["spearman"] == pytest.approx(1)
-    assert features["icc_2_1"]["value"] == pytest.approx(s2 / (s2 + 1 / 2))
-    assert features["icc_2_k"]["value"] == pytest.approx(s2 / (s2 + 1 / 4))
-    assert agents["icc_2_1"]["value"] == pytest.approx(1 / (1 + 1 / 2))  # 4.5, 5.5, 6.5 have variance 1
-    assert found["correlation"]["graded_score"] == {
+    features, agents = summary.agreement.features, summary.agreement.agents
+    assert (features.rated_by_all, features.raters, agents.rated_by_all) == (24, 2, 3)
+    assert features.spearman == pytest.approx(1)
+    assert features.icc_2_1.value == pytest.approx(s2 / (s2 + 1 / 2))
+    assert features.icc_2_k.value == pytest.approx(s2 / (s2 + 1 / 4))
+    assert agents.icc_2_1.value == pytest.approx(1 / (1 + 1 / 2))  # 4.5, 5.5, 6.5 have variance 1
+    assert asdict(summary.correlation.graded_score) == {
         "spearman": pytest.approx(1),
         "p": pytest.approx(1 / 6),
         "agents": 3,
     }
-    assert found["correlation"]["graded_of_features"] == {"spearman": pytest.approx(1), "features": 24}
-    assert found["named_as_scored"] == {"share": 1, "of": 2 * (1 + 3 + 5)}
-    assert found["same_name"] == {"share": 1, "of": 24}
+    assert asdict(summary.correlation.graded_of_features) == {"spearman": pytest.approx(1), "features": 24}
+    assert asdict(summary.named_as_scored) == {"share": 1, "of": 2 * (1 + 3 + 5)}
+    assert asdict(summary.same_name) == {"share": 1, "of": 24}
     table = export.answers_table(made, given)
     assert len(table) == 48
     one = table[(table["rater"] == "ben") & (table["feature"] == 3)].iloc[0]
@@ -324,13 +344,13 @@ def test_a_rater_who_follows_the_score(tmp_path: Path) -> None:
 def test_an_unfinished_study_gives_the_numbers_it_has(tmp_path: Path) -> None:
     made = synthetic(tmp_path / "study")
     few = answered(made, "anna", lambda feature: 3)[:2]
-    found = export.summary(made, few, ["anna", "ben"])
-    assert found["raters"] == {"anna": 2, "ben": 0}
-    assert found["agreement"]["features"]["icc_2_1"] == {"value": None, "interval": None}
-    assert found["agreement"]["features"]["spearman"] is None
-    assert found["correlation"]["graded_score"]["spearman"] is None
-    assert export.agents_table(found).row_count == 3
-    assert export.agreement_table(found).row_count > 5
+    summary = summarise(made, few, ["anna", "ben"])
+    assert summary.raters == {"anna": 2, "ben": 0}
+    assert summary.agreement.features.icc_2_1 == NO_NUMBER
+    assert summary.agreement.features.spearman is None
+    assert summary.correlation.graded_score.spearman is None
+    assert export.agents_table(summary).row_count == 3
+    assert export.agreement_table(summary).row_count > 5
 
 
 def test_from_agents_to_the_export(tmp_path: Path) -> None:
@@ -358,14 +378,14 @@ def test_from_agents_to_the_export(tmp_path: Path) -> None:
     for name, number in (("trained", 0), ("untrained", 1)):
         headline = json.loads((scores[name] / "scores.json").read_text())["headline"]
         assert made.agents[number].graded_score == headline["graded_score"]["value"]
-    done = run("rate", "export", f"study={tmp_path}/study", cwd=tmp_path)
+    done = run("export", f"study={tmp_path}/study", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     table = pd.read_parquet(tmp_path / "study/ratings.parquet")
     assert sorted(table["order"]) == list(range(1, 9))
     assert (table["rating"] == (10 * table["graded"]).round()).all()
-    found = json.loads((tmp_path / "study/ratings.json").read_text())
+    summary = json.loads((tmp_path / "study/ratings.json").read_text())
     for agent, group in table.groupby("agent"):
-        (entry,) = (a for a in found["agents"] if a["name"] == agent)
+        (entry,) = (a for a in summary["agents"] if a["name"] == agent)
         assert entry["rating"]["value"] == pytest.approx(group["rating"].mean())
 
     # Settings or agents that are not those of the study, and an agent that was trained again.
@@ -375,19 +395,19 @@ def test_from_agents_to_the_export(tmp_path: Path) -> None:
         ({"layer": "3a"}, "was made with layer=default, not 3a; name another folder"),
     ):
         with pytest.raises(InputError, match=sentence):
-            rate.serve(tmp_path / "study", as_made | change, [])
+            rate.serve_study(tmp_path / "study", as_made | change, [])
     save_agent(trained, Agent(other.network, other.options))
     sentence = (
         "trained.safetensors was trained again since its features were given to raters [(]weights [0-9a-f]{8} then, "
     )
     with pytest.raises(InputError, match=sentence + fingerprint(other)[:8]):
-        rate.serve(tmp_path / "study", configuration(), [])
+        rate.serve_study(tmp_path / "study", configuration(), [])
     with pytest.raises(InputError, match=sentence):
-        rate.write(tmp_path / "study")
+        export.export(tmp_path / "study")
 
 
 def one_sentence(*arguments: str, cwd: Path) -> str:
-    done = run("rate", *arguments, cwd=cwd)
+    done = run(*arguments, cwd=cwd)
     assert done.returncode == 1, done.stdout
     assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("Error executing job")]
@@ -405,7 +425,9 @@ def test_bad_input_is_answered_with_one_sentence(tmp_path: Path) -> None:
 
 
 def configuration(**changes: Any) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "conf/rate.yaml").read_text()) | changes
+    """What Hydra makes of the command's files, changed."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose("rate")) | changes
 
 
 def test_what_cannot_be_rated(tmp_path: Path) -> None:
@@ -417,7 +439,7 @@ def test_what_cannot_be_rated(tmp_path: Path) -> None:
         ({"agents": ["untrained:compact:1"], "layer": "5a"}, "its layers are 1a, 2a, 2b, 3a"),
     ):
         with pytest.raises(InputError, match=re.escape(sentence)):
-            rate.make(tmp_path / "study", configuration(**change))
+            rate.make_study(tmp_path / "study", configuration(**change))
     for names, sentence in (
         (["anna", "anna"], "raters names someone twice"),
         (["a" * 61], "a name has 1 to 60 printable characters"),
@@ -425,30 +447,30 @@ def test_what_cannot_be_rated(tmp_path: Path) -> None:
         ([""], "a name has 1 to 60 printable characters"),
     ):
         with pytest.raises(InputError, match=re.escape(sentence)):
-            rate.named_raters({"raters": names})
-    assert rate.named_raters({"raters": "anna"}) == ["anna"]
-    assert rate.named_raters({"raters": []}) == []
+            raters_named(names)
+    assert raters_named(rate.listed("anna")) == ["anna"]
+    assert raters_named(rate.listed([])) == []
 
 
 def test_features_that_are_not_those_of_the_score_are_not_rated() -> None:
     maps = np.zeros((2, 2, 4, 4), dtype=np.float32)
     maps[:, 0, 1, 1], maps[:, 1, 2, 2] = 0.75, -0.25
-    rate.check_features("an agent", maps, pd.DataFrame({"feature": [0, 0, 1, 1], "share": [0.75, 0.75, 0.25, 0.25]}))
+    check_features("an agent", maps, pd.DataFrame({"feature": [0, 0, 1, 1], "share": [0.75, 0.75, 0.25, 0.25]}))
     with pytest.raises(InputError, match="come out otherwise than when it was scored"):
-        rate.check_features("an agent", maps, pd.DataFrame({"feature": [0, 1], "share": [0.25, 0.75]}))
+        check_features("an agent", maps, pd.DataFrame({"feature": [0, 1], "share": [0.25, 0.75]}))
 
 
 def test_a_study_without_raters_or_answers(tmp_path: Path) -> None:
     synthetic(tmp_path / "study")
     with pytest.raises(InputError, match="has no answers yet"):
-        rate.write(tmp_path / "study")
+        export.export(tmp_path / "study")
     with pytest.raises(InputError, match=re.escape("The study has no raters yet; raters=[…] names them")):
-        rate.serve(tmp_path / "study", configuration(), [])
+        rate.serve_study(tmp_path / "study", configuration(), [])
     for port in (-1, 70_000):
         with pytest.raises(InputError, match=f"port is {port}; it must be 0 to 65535"):
-            rate.serve(tmp_path / "study", configuration(port=port), ["anna"])
+            rate.serve_study(tmp_path / "study", configuration(port=port), ["anna"])
     with pytest.raises(InputError, match="has no answers yet"):
-        rate.write(tmp_path / "study")
+        export.export(tmp_path / "study")
 
 
 def test_folders_that_are_no_study_are_left_as_they_are(tmp_path: Path) -> None:
@@ -499,6 +521,42 @@ def test_the_database_itself_refuses_what_is_no_rating(tmp_path: Path) -> None:
     assert answers.all() == []
 
 
+def test_a_study_made_before_it_named_its_game_is_of_coinrun(tmp_path: Path) -> None:
+    made = synthetic(tmp_path / "study")
+    path = tmp_path / "study" / study.FILE
+    document = json.loads(path.read_text())
+    assert document.pop("game") == "coinrun"
+    path.write_text(json.dumps(document))
+    assert study.load(tmp_path / "study") == made
+    path.write_text(json.dumps(document | {"features": [{"agent": 0}]}))
+    with pytest.raises(InputError, match=r"is not a complete rating study: features\.0\.number: Field required"):
+        study.load(tmp_path / "study")
+
+
+@pytest.mark.parametrize("game", GAMES.values(), ids=lambda game: game.name)
+def test_every_key_names_one_thing(game: Game) -> None:
+    """Digits and t rate, x goes to the rater's own words, o and h are switches of the page."""
+    keys = [choice.key for choice in choices(game)]
+    assert len({*keys, *"0123456789txoh"}) == len(keys) + 14
+    assert len({choice.name for choice in choices(game)}) == len(keys)
+    assert all(word and sentence for word, sentence in game.guide)
+    assert len(game.guide) >= len(game.kinds)
+
+
+def test_the_page_is_told_what_is_in_the_game(server: Server) -> None:
+    about = server.get("/study")
+    assert about["game"] == "CoinRun"
+    assert about["choices"][:2] == [
+        {"name": "coin", "words": "coin", "key": "c"},
+        {"name": "saw", "words": "saw", "key": "s"},
+    ]
+    assert [choice["name"] for choice in about["choices"][-2:]] == ["several", "nothing"]
+    assert ["saws", "round blades; they count against the agent"] in about["guide"]
+    for path in ("/", "/rate.js", "/rate.css"):  # they know no game
+        text = server.ask("GET", path)[2].decode().lower()
+        assert [name for name in ("coin", "saw", "lava", "crate", "velocity") if name in text] == []
+
+
 def test_an_agent_that_moved_is_not_missed_but_a_changed_one_is(tmp_path: Path) -> None:
     path = tmp_path / "agent.safetensors"
     agent = untrained_agent("compact", EnvOptions(), seed=1)
@@ -512,7 +570,7 @@ def test_an_agent_that_moved_is_not_missed_but_a_changed_one_is(tmp_path: Path) 
 
 
 def test_the_score_has_the_same_settings_here() -> None:
-    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
-    here = configuration()
-    shared = set(scored) - {"agent", "hydra", "defaults"}
-    assert {key: here[key] for key in shared} == {key: scored[key] for key in shared}
+    settings = picked(RatingConfig, configuration())
+    assert settings == RatingConfig()
+    assert settings.score == ScoreConfig()
+    assert settings.banking() == BankSettings()

@@ -1,42 +1,22 @@
 """The study as a user reproduces it, on agents that are hardly trained and a bank that is hardly one."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from agents.checkpoint import Agent, save_agent, untrained_agent
-from rollouts.env import EnvOptions
-from rollouts.errors import InputError
 from scoring.pipeline import VERSION
+from study_agents import write_agents
 from test_commands import refused, run
 
-SMALL = ("frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=99", "threads=1")
-
-
-def trained(levels: int, seed: int, steps: int, late_return: float) -> Agent:
-    """An untrained network, another for each number of steps, that says it was trained, and what it lately got."""
-    agent = untrained_agent("nature", EnvOptions(num_levels=levels), seed + steps)
-    agent.seed, agent.steps, agent.curve = seed, steps, [(steps, late_return)]
-    return agent
+THREADS = ("env_threads=1", "torch_threads=1")
+SMALL = ("frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=99", *THREADS)
 
 
 @pytest.fixture(scope="module")
 def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two rungs, checkpoints of one of them beside the folder, and a file that is no agent."""
-    folder = tmp_path_factory.mktemp("study") / "agents"
-    kept = folder.parent / "kept/nature-n300"
-    folder.mkdir()
-    kept.mkdir(parents=True)
-    save_agent(folder / "nature-n100.safetensors", trained(100, 1, 1000, 6.0))
-    save_agent(folder / "nature-n300.safetensors", trained(300, 2, 3000, 8.0))
-    save_agent(kept / "agent-1of3.safetensors", trained(300, 2, 1000, 2.0))
-    save_agent(kept / "agent-2of3.safetensors", trained(300, 2, 2000, 6.5))
-    (folder / "broken.safetensors").write_bytes(b"no agent")
-    (kept / "agent-3of3.safetensors").write_bytes(b"no checkpoint")
-    return folder
+    return write_agents(tmp_path_factory.mktemp("study"))
 
 
 def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_path: Path) -> None:
@@ -91,6 +71,16 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     assert all(path.stat().st_mtime_ns == then for path, then in written.items() if path != missing)
     pd.testing.assert_frame_equal(pd.read_parquet(results / "results.parquet"), table)
 
+    # The text and the pictures can be made from the tables alone.
+    told, picture = (results / "RESULTS.md").read_text(), (results / "headline.png").read_bytes()
+    for name in ("RESULTS.md", "headline.png"):
+        (results / name).unlink()
+    drawn = run(*command[:2], "milestones=nowhere", "from_table=true", *SMALL, cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    assert "Scoring" not in drawn.stdout
+    assert (results / "RESULTS.md").read_text() == told
+    assert (results / "headline.png").read_bytes() == picture
+
     # A score of another version is made again; a table of another version is not overwritten.
     kept = json.loads(missing.read_text())
     assert kept["basis"]["version"] == VERSION
@@ -109,38 +99,15 @@ def test_bad_input_is_refused_before_any_work(agents: Path, tmp_path: Path) -> N
     assert "broken.safetensors" in refused("reproduce", f"agents={empty}", cwd=tmp_path)
     assert "frames is 7" in refused("reproduce", f"agents={agents}", "frames=7", cwd=tmp_path)
     assert "steps is 0" in refused("reproduce", f"agents={agents}", "steps=0", cwd=tmp_path)
-    (tmp_path / "results").mkdir()
+    assert "from_table is 'maybe'; it must be true or false" in refused(
+        "reproduce", f"agents={agents}", "from_table=maybe", cwd=tmp_path
+    )
+    assert "results.parquet" in refused("reproduce", f"agents={agents}", "from_table=true", cwd=tmp_path)
+    (tmp_path / "results").mkdir(exist_ok=True)
     (tmp_path / "results/results.parquet").write_bytes(b"no table")
     done = run("reproduce", f"agents={agents}", *SMALL, cwd=tmp_path)
     assert done.returncode == 1
     assert "results.parquet is no results file" in done.stderr
-
-
-def test_agents_are_grouped_by_network_and_frames() -> None:
-    import reproduce
-
-    agents = {"a": untrained_agent("compact", EnvOptions(), 1), "b": untrained_agent("nature", EnvOptions(), 1)}
-    agents["c"] = replace(agents["a"], options=EnvOptions(paint_velocity=False))
-    groups = reproduce.grouped(agents)
-    assert [next(iter(members)) for members in groups.values()] == ["a", "b", "c"]
-    assert [len(members) for members in groups.values()] == [2, 2, 2]
-    assert len({name for members in groups.values() for name in members}) == 6
-    assert all(members["untrained-" + reproduce.slug(group)].steps == 0 for group, members in groups.items())
-
-
-def test_files_that_are_no_part_of_the_study_are_named_and_left_out(agents: Path, tmp_path: Path) -> None:
-    import reproduce
-
-    save_agent(tmp_path / "fresh.safetensors", untrained_agent("nature", EnvOptions(), 0))
-    with pytest.raises(InputError, match=r"fresh\.safetensors was never trained"):
-        reproduce.readable(tmp_path)
-    kept, unfit = reproduce.along_the_way(agents.parent / "kept", reproduce.readable(agents)[0])
-    assert [agent.steps for agent in kept["nature-n300"]] == [1000, 2000]
-    assert kept["nature-n100"] == []
-    assert len(unfit) == 1
-    kept, unfit = reproduce.along_the_way(agents.parent / "kept", {"nature-n300": trained(300, 3, 3000, 8.0)})
-    assert kept == {"nature-n300": []}
-    assert sum("is of another training than nature-n300." in sentence for sentence in unfit) == 2
 
 
 def test_a_shipped_table_of_another_version_is_refused_before_any_work(agents: Path, tmp_path: Path) -> None:

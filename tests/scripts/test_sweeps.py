@@ -18,13 +18,13 @@ from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_ag
 from agents.naming import agent_files, named_agents
 from agents.training import STATE
 from common.stopping import Stopped, stoppable
+from common.sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents
 from common.values import cores
+from common.workers import gpu_names
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked
-from sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents
 from test_commands import ROOT, refused, run
-from workers import gpu_names
 
 SMALL = ["train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "run.evaluation_episodes=0"]
 JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
@@ -181,7 +181,7 @@ def test_joblib_stopped_or_with_a_killed_process_goes_on(tmp_path: Path) -> None
         if stop != signal.SIGKILL:
             assert "3 jobs: 2 stopped, 1 not started; the same command goes on." in said(tmp_path / stop.name)
         wait_for(lambda before=before: not set(before) & set(written(tmp_path)) and len(written(tmp_path)) == 2)
-        with locked(tmp_path / folder_of(5), wait=True), locked(tmp_path / folder_of(6), wait=True):
+        with locked(tmp_path / folder_of(5), print), locked(tmp_path / folder_of(6), print):
             pass
     with started(command, tmp_path / "killed") as sweep:
         wait_for(lambda: all(logged(tmp_path / folder_of(levels), 3) for levels in (5, 6)), sweep)

@@ -1,7 +1,5 @@
 // The rating page. All text from the server is set as text, never as markup.
 
-const SHORTCUTS = { coin: "c", saw: "s", enemy: "e", crate: "r", lava: "l", surface: "g", wall: "w", agent: "p", velocity: "v",
-  several: "m", nothing: "n" };
 const SIDE = 64;
 
 const $ = (id) => document.getElementById(id);
@@ -33,9 +31,9 @@ function choice(name, value, text, shortcut, parent) {
   label.className = "choice";
   const input = element("input", "", label);
   Object.assign(input, { type: "radio", name, value });
-  const shown = element("span", "", label);
-  if (shortcut) element("kbd", shortcut, shown);
-  shown.append(text);
+  const face = element("span", "", label);
+  if (shortcut) element("kbd", shortcut, face);
+  face.append(text);
 }
 
 function chosen(name) {
@@ -103,7 +101,7 @@ async function show() {
   progress();
   say(answer ? "Your answer is kept; change it and save again if you like." : "");
   choose("rating", answer ? String(answer.rating) : null);
-  const known = answer && answer.shows in study.classes;
+  const known = answer && study.choices.some(({ name }) => name === answer.shows);
   choose("shows", known ? answer.shows : null);
   $("words").value = answer && !known ? answer.shows : "";
   await picture(feature);
@@ -220,9 +218,9 @@ function shortcut(event) {
     return;
   }
   const radio = event.target.type === "radio";
-  const named = Object.entries(SHORTCUTS).find(([, key]) => key === event.key);
+  const named = study.choices.find(({ key }) => key === event.key);
   if (/^[0-9]$/.test(event.key) || event.key === "t") choose("rating", event.key === "t" ? "10" : event.key);
-  else if (named && named[0] in study.classes) nameIt(named[0]);
+  else if (named) nameIt(named.name);
   else if (event.key === "x") $("words").focus();
   else if (event.key === "o") $("overlay").click();
   else if (event.key === "h") help($("guide").hidden);
@@ -233,18 +231,29 @@ function shortcut(event) {
   event.preventDefault();
 }
 
-function nameIt(shown) {
-  choose("shows", shown);
+function nameIt(name) {
+  choose("shows", name);
   $("words").value = "";
+}
+
+// What the game's table says of the game, for raters who have never seen it.
+function explain() {
+  $("game").textContent = study.game;
+  for (const [word, sentence] of study.guide) {
+    const line = element("li", "", $("things"));
+    element("b", word, line);
+    line.append(`: ${sentence}`);
+  }
 }
 
 async function start() {
   study = (await ask("/study")).document;
   for (let value = 0; value <= study.highest; value += 1) choice("rating", String(value), String(value), "", $("ratings"));
-  for (const [key, text] of Object.entries(study.classes)) choice("shows", key, text, SHORTCUTS[key], $("classes"));
+  for (const { name, words, key } of study.choices) choice("shows", name, words, key, $("choices"));
+  explain();
   $("words").maxLength = study.longest;
   $("words").addEventListener("input", () => { if ($("words").value.trim()) choose("shows", null); });
-  $("classes").addEventListener("change", () => { $("words").value = ""; });
+  $("choices").addEventListener("change", () => { $("words").value = ""; });
   $("answer").addEventListener("submit", save);
   $("overlay").addEventListener("change", frames);
   $("previous").addEventListener("click", () => go(place - 1));

@@ -8,35 +8,14 @@ import pytest
 from agents.checkpoint import Agent
 from rollouts.bank import FrameBank
 from rollouts.coinrun.table import COINRUN
+from scoring.draw.examples import GRID
 from scoring.evidence import Evidence
 from scoring.metrics.energies import Energies
 from scoring.pipeline import score_subject
-from scoring.report.cards import GRID, MOST, REUSE, cards, example_grid, lift_limits, shown_features
+from scoring.report.cards import MOST, cards, lift_limits, shown_features
 from scoring.report.overview import rows, sentence
 from scoring.settings import ScoreConfig
 from scoring.subject import explain
-
-
-def test_the_grid_of_examples_is_that_of_a_slow_choice() -> None:
-    activations = np.random.default_rng(0).random((40, 16, 16))
-    found = example_grid(activations)
-    pairs = sorted(
-        (
-            (activations[n, 2 * r : 2 * r + 2, 2 * c : 2 * c + 2].max(), n, r, c)
-            for n in range(40)
-            for r in range(GRID)
-            for c in range(GRID)
-        ),
-        reverse=True,
-    )
-    chosen: dict[tuple[int, int], int] = {}
-    for _, n, r, c in pairs:
-        if (r, c) not in chosen and list(chosen.values()).count(n) < REUSE:
-            chosen[r, c] = n
-    assert {(r, c): int(found.frame[r, c]) for r, c in chosen} == chosen
-    few = example_grid(activations[:2])
-    assert np.count_nonzero(few.frame < 0) == GRID * GRID - 2 * REUSE
-    assert example_grid(activations[:, :5, :5]).frame.shape == (GRID, GRID)
 
 
 def test_limits_of_lift_are_those_of_leaving_environments_out(bank: FrameBank) -> None:

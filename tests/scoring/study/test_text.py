@@ -10,7 +10,7 @@ import pytest
 from rollouts.coinrun.table import COINRUN
 from scoring.study.answer import answer
 from scoring.study.figures import FIGURES
-from scoring.study.table import published
+from scoring.study.published import published
 from scoring.study.text import results
 
 RUNGS = (100, 300, 1000, 3000, 10_000, 30_000, 100_000)
@@ -26,6 +26,7 @@ def table(scores: Scores) -> pd.DataFrame:
         about: dict[str, Any] = {
             "agent": f"n{levels}-s{seed}" if trained else "untrained",
             "group": "nature, hard",
+            "game": "coinrun",
             "network": "nature",
             "default_layer": "2a",
             "trained": trained,
@@ -89,7 +90,7 @@ RISING = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]
                 "from 0.100 to 0.700",
             ],
         ),
-        (ladder(RISING[::-1]), ["the graded score falls", "ρ = -1.00"]),
+        (ladder(RISING[::-1]), ["the graded score falls", "ρ = −1.00"]),
         (ladder([0.1, 0.3, 0.2, 0.1, 0.3, 0.2, 0.2]), ["does not rise significantly"]),
         (ladder(RISING[:3]), ["does not rise significantly", "No order of so few rungs reaches p ≤ 0.05."]),
         (ladder(RISING[:2]), ["2 agents on 100 and 300 levels: too few rungs for a test"]),
@@ -115,7 +116,7 @@ def test_two_agents_a_rung_are_no_description_and_are_tested_within_seeds() -> N
 
 
 def test_the_shape_of_peoples_ratings_belongs_to_their_rungs() -> None:
-    assert list(RUNGS) == list(published()["levels"])
+    assert list(RUNGS) == list(published().levels)
     assert "as people rated" in text(ladder(RISING))
     assert "as people rated" not in text({(levels, 0): levels / 9 for levels in range(1, 8)})
 

@@ -10,15 +10,14 @@ from PIL import Image
 from agents.checkpoint import untrained_agent
 from rollouts.bank import FrameBank
 from rollouts.env import EnvOptions
+from scoring.draw.examples import GRID, REUSE
 from scoring.evidence import Evidence
 from scoring.explain.geometry import LayerGeometry
-from scoring.pipeline import ScoreConfig, check, score
+from scoring.pipeline import check, score
 from scoring.rating.pictures import (
-    BLOCKS,
     EMPTY,
     GAP,
     PATCH,
-    REUSE,
     SHEETS,
     drawn_frames,
     feature_maps,
@@ -27,6 +26,7 @@ from scoring.rating.pictures import (
     frames_to_attribute,
     places_sheet,
 )
+from scoring.settings import ScoreConfig
 
 FOUR = LayerGeometry(channels=1, size=16, jump=4, start=1.5, receptive_field=9)
 """Cell i covers the pixels 4 i to 4 i + 3."""
@@ -77,16 +77,16 @@ def test_each_place_shows_the_frame_that_fires_there_most() -> None:
     activations[2, 0, 0] = 2  # block (0, 0), at the border; centre (2, 2)
     sheet = places_sheet(activations, frames, FOUR)
     pitch = PATCH + GAP
-    assert sheet.shape == (BLOCKS * pitch - GAP, BLOCKS * pitch - GAP, 3)
+    assert sheet.shape == (GRID * pitch - GAP, GRID * pitch - GAP, 3)
     square = sheet[2 * pitch : 2 * pitch + PATCH, 3 * pitch : 3 * pitch + PATCH]
     np.testing.assert_array_equal(square, frames[0, 10:26, 18:34])
     corner = sheet[:PATCH, :PATCH].astype(float)
     opacity = 0.15 + 0.85 * 2 / 8
     np.testing.assert_allclose(corner[6:, 6:], EMPTY + opacity * (frames[2, :10, :10].astype(float) - EMPTY), atol=0.51)
     assert (corner[:6] == EMPTY).all()
-    shown = np.zeros(sheet.shape[:2], dtype=bool)
-    shown[2 * pitch : 2 * pitch + PATCH, 3 * pitch : 3 * pitch + PATCH] = shown[:PATCH, :PATCH] = True
-    assert (sheet[~shown] == EMPTY).all()
+    filled = np.zeros(sheet.shape[:2], dtype=bool)
+    filled[2 * pitch : 2 * pitch + PATCH, 3 * pitch : 3 * pitch + PATCH] = filled[:PATCH, :PATCH] = True
+    assert (sheet[~filled] == EMPTY).all()
 
 
 def test_no_frame_fills_the_screen() -> None:
@@ -101,11 +101,16 @@ def test_no_frame_fills_the_screen() -> None:
 
 def test_the_features_drawn_are_those_that_were_scored(bank: FrameBank, evidence: Evidence) -> None:
     agent = untrained_agent("compact", EnvOptions(), seed=2)
+    attributed: list[int] = []
+
+    def count(more: int, note: str = "") -> None:
+        attributed.append(more)
+
     for features in ("nmf", "channels"):
         config = ScoreConfig(features=features, components=4, steps=2, refits=0, bootstrap=20, permutations=20)
-        told: list[int] = []
-        maps, activations = feature_maps(agent, bank, config, told.append)
-        assert told[-1] == frames_to_attribute(bank, config)
+        attributed.clear()
+        maps, activations = feature_maps(agent, bank, config, count)
+        assert sum(attributed) == frames_to_attribute(bank, config)
         np.testing.assert_allclose(maps, score(agent, bank, evidence, config).maps, atol=1e-6)
         assert activations.shape == maps.shape
     sheets = feature_sheets(maps[:, 3], activations[:, 3], bank, check(agent, config)[1], [0])

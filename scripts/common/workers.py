@@ -18,8 +18,8 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 
 from common.stopping import STOPPED, Stopped
+from common.sweeps import Job, Outcome, State, outcome
 from rollouts.locks import InUse, locked
-from sweeps import Job, Outcome, State, outcome
 
 ENDS = (signal.SIGTERM, signal.SIGINT)
 BUSY = threading.Lock()

@@ -1,0 +1,127 @@
+"""An agent's rows in the study's table: scored on a bank, or read from an earlier run."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from agents.banks import BankSettings
+from agents.checkpoint import Agent, fingerprint
+from rollouts.bank import FrameBank
+from rollouts.errors import InputError
+from rollouts.files import write_atomically
+from scoring.evidence import Evidence, gather
+from scoring.features.kinds import kind_named
+from scoring.pipeline import VERSION, score_subject
+from scoring.settings import ScoreConfig
+from scoring.study import table
+from scoring.study.table import FEATURES, Columns
+from scoring.subject import explain
+
+
+@dataclass(frozen=True)
+class Study:
+    """Where a study lies, how its banks are played, and how its agents are scored.
+
+    Raises `BankError` for a bank that agents do not play.
+    """
+
+    output: Path
+    bank: BankSettings
+    scoring: ScoreConfig
+
+    def __post_init__(self) -> None:
+        _ = self.bank.plan
+
+    @property
+    def table(self) -> Path:
+        return self.output / "results.parquet"
+
+    @property
+    def milestones(self) -> Path:
+        """Scores along each training."""
+        return self.output / "milestones.parquet"
+
+
+@dataclass(frozen=True)
+class StudyBank:
+    """A bank that is `shared` by a group or an agent's `own`, and what it shows, gathered when it is first needed."""
+
+    kind: str
+    frames: FrameBank
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        return gather(self.frames)
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.frames.frames.tobytes() + self.frames.pool.tobytes()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What scores depend on: they are made again where it is another."""
+
+    version: int
+    weights_sha256: str
+    bank_sha256: str
+    settings: list[ScoreConfig]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of one agent on one bank at one layer, a row for each kind of features, as a file keeps them."""
+
+    basis: Basis
+    scores: list[Columns]
+
+
+_SCORES = TypeAdapter(Scores)
+
+
+def settings_of(study: Study, agent: Agent, layer: str, features: Sequence[str]) -> list[ScoreConfig]:
+    """How a layer is scored; factorisations are repeated, and controls made, at the layer of the headline only."""
+    at_default = layer == agent.network.default_layer
+    config = replace(study.scoring, layer=layer, refits=study.scoring.refits if at_default else 0)
+    return [replace(config, features=kind) for kind in features if at_default or not kind_named(kind).control]
+
+
+def rows_of(
+    study: Study,
+    name: str,
+    agent: Agent,
+    bank: StudyBank,
+    layers: Sequence[str] = (),
+    features: Sequence[str] = FEATURES,
+) -> Iterator[Columns]:
+    """A row for each layer (all by default) and kind of features, scored now or read from an earlier run.
+
+    What is scored is written at once.
+    """
+    bank.frames.check_options(agent.options, name)
+    about = table.about(name, agent) | {"bank": bank.kind, "bank_sha256": bank.sha256}
+    for layer in layers or agent.network.layers:
+        path = study.output / "scores" / f"{name}-{bank.kind}-{layer}.json"
+        configs = settings_of(study, agent, layer, features)
+        basis = Basis(VERSION, fingerprint(agent), bank.sha256, configs)
+        before = read_scores(path)
+        if before is None or before.basis != basis:
+            subject = explain(agent.network, layer, bank.frames, bank.evidence, steps=study.scoring.steps)
+            scores = [table.numbers(score_subject(agent, subject, config, dilations=())) for config in configs]
+            before = Scores(basis, scores)
+            write_atomically(path, json.dumps(asdict(before)) + "\n")
+        for columns in before.scores:
+            yield about | columns
+
+
+def read_scores(path: Path) -> Scores | None:
+    """Scores of an earlier run, None where there are none or the file is damaged."""
+    try:
+        return _SCORES.validate_python(json.loads(path.read_text()))
+    except (OSError, ValueError, InputError):
+        return None
