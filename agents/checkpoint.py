@@ -59,7 +59,7 @@ class Agent:
         """Everything but the weights, as JSON can hold it."""
         return {
             "format": FORMAT,
-            "network": self.network.network,
+            "network": self.network.kind,
             "num_actions": self.network.num_actions,
             "actions": list(self.actions),
             "options": asdict(self.options),
@@ -151,17 +151,17 @@ def load_weights(network: ActorCritic, tensors: Mapping[str, Tensor], path: str 
     wanted = network.state_dict()
     for name, tensor in wanted.items():
         if name not in tensors:
-            raise CheckpointError(f"{path} lacks the weights '{name}' of a '{network.network}' network.")
+            raise CheckpointError(f"{path} lacks the weights '{name}' of a '{network.kind}' network.")
         if tensors[name].shape != tensor.shape:
             raise CheckpointError(
                 f"{path}: '{name}' has shape {tuple(tensors[name].shape)}, "
-                f"a '{network.network}' network needs {tuple(tensor.shape)}."
+                f"a '{network.kind}' network needs {tuple(tensor.shape)}."
             )
         if not torch.isfinite(tensors[name]).all():
             raise CheckpointError(f"{path}: the weights '{name}' are not all finite numbers.")
     unknown = sorted(set(tensors) - set(wanted))
     if unknown:
-        raise CheckpointError(f"{path} has weights '{unknown[0]}' that a '{network.network}' network does not have.")
+        raise CheckpointError(f"{path} has weights '{unknown[0]}' that a '{network.kind}' network does not have.")
     network.load_state_dict(dict(tensors))
 
 

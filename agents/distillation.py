@@ -107,7 +107,7 @@ class Distiller:
         self.fingerprint = fingerprint(teacher)
         self.flops = frame_flops(teacher.network)[0]
         computation = learner.computation
-        compiles = teacher.network.network in COMPILED[computation.device]
+        compiles = teacher.network.kind in COMPILED[computation.device]
         self.forward = replace(computation, compiled=computation.compiled and compiles).function(teacher.network)
         self.slice_size = computation.slice_size or config.minibatch
         self.action_map = action_map(teacher.actions, actions, options.rules).to(computation.device)

@@ -59,10 +59,10 @@ def reader(network: ActorCritic, layer: str) -> str:
             return name
         if any(True for _ in module.parameters()):
             raise InputError(
-                f"Layer {layer} of {network.network} is read by {name}, which has a skip path; a feature can be edited "
+                f"Layer {layer} of {network.kind} is read by {name}, which has a skip path; a feature can be edited "
                 "out only before a convolution or dense layer."
             )
-    raise InputError(f"Only the heads of {network.network} read layer {layer}; there are no weights to edit.")
+    raise InputError(f"Only the heads of {network.kind} read layer {layer}; there are no weights to edit.")
 
 
 def _weight(network: ActorCritic, name: str) -> Tensor:

@@ -93,7 +93,7 @@ class Rung:
             return str(error)
         config = self.config
         for what, is_so in (
-            (f"of network {agent.network.network}", agent.network.network == config.network),
+            (f"of network {agent.network.kind}", agent.network.kind == config.network),
             (f"of {agent.options}", agent.options == config.options),
             (f"of seed {agent.seed}", agent.seed == config.seed),
             (f"trained for {agent.steps:,} steps of {config.total_steps:,}", agent.steps >= config.total_steps),

@@ -63,16 +63,16 @@ class ActorCritic(nn.Module):
 
     `layers` names the hidden layers that can be scored, all of them convolutional and all of them bottlenecks:
     every path from the frame to the heads runs through each. A `blueprint` makes a network that `NETWORKS` does not
-    list, under the name `network`. Raises `InputError` for an unknown network.
+    list, under the name `kind`. Raises `InputError` for an unknown network.
     """
 
-    def __init__(self, network: str, num_actions: int, blueprint: Blueprint | None = None) -> None:
+    def __init__(self, kind: str, num_actions: int, blueprint: Blueprint | None = None) -> None:
         super().__init__()
         if blueprint is None:
-            if network not in NETWORKS:
-                raise InputError(f"There is no network '{network}'; there are {', '.join(NETWORKS)}.")
-            blueprint = NETWORKS[network]()
-        self.network = network
+            if kind not in NETWORKS:
+                raise InputError(f"There is no network '{kind}'; there are {', '.join(NETWORKS)}.")
+            blueprint = NETWORKS[kind]()
+        self.kind = kind
         self.num_actions = num_actions
         self.layers = blueprint.layers
         self.default_layer = blueprint.default_layer
@@ -123,7 +123,7 @@ class ActorCritic(nn.Module):
 
     def _cut(self, layer: str) -> int:
         if layer not in self.layers:
-            raise InputError(f"{self.network} has no layer '{layer}'; its layers are {', '.join(self.layers)}.")
+            raise InputError(f"{self.kind} has no layer '{layer}'; its layers are {', '.join(self.layers)}.")
         return [name for name, _ in self.trunk.named_children()].index(layer) + 1
 
 

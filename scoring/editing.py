@@ -135,7 +135,7 @@ def requested(name: str, agent: Agent, config: EditConfig) -> EditRequest:
         bank=bank.bank,
         levels=bank.levels,
     )
-    edited = EditedAgent(name, agent.network.network, fingerprint(agent))
+    edited = EditedAgent(name, agent.network.kind, fingerprint(agent))
     return EditRequest(settings, edited, reader(agent.network, layer), renderer_sha256())
 
 

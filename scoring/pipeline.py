@@ -140,7 +140,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations
         classes=class_records(subject),
         layer=LayerRecord(layer, **asdict(geometry)),
         agent=AgentRecord(
-            agent.network.network, fingerprint(agent), agent.steps, agent.seed, agent.options, agent.evaluation
+            agent.network.kind, fingerprint(agent), agent.steps, agent.seed, agent.options, agent.evaluation
         ),
         bank=_bank_record(subject.bank),
         settings=config,

@@ -27,7 +27,7 @@ def task(config: DictConfig) -> None:
     values = plain(config)
     settings = picked(BankSettings, values)
     name, trained = only_agent(values["agent"])
-    agents = named_agents([values["agent"], f"untrained:{trained.network.network}:{settings.seed}"])
+    agents = named_agents([values["agent"], f"untrained:{trained.network.kind}:{settings.seed}"])
     tune_process()
     with run_folder() as run:
         CONSOLE.print(f"{name} was trained for {trained.steps:,} steps; {agents[1][0]} was not.")

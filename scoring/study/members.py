@@ -66,5 +66,5 @@ def grouped(agents: Mapping[str, Agent]) -> dict[str, dict[str, Agent]]:
         groups.setdefault(group_name(agent), {})[name] = agent
     for group, members in groups.items():
         first = next(iter(members.values()))
-        members[f"untrained-{slug(group)}"] = untrained_agent(first.network.network, first.options, 0, first.actions)
+        members[f"untrained-{slug(group)}"] = untrained_agent(first.network.kind, first.options, 0, first.actions)
     return groups

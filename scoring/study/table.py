@@ -28,7 +28,7 @@ def group_name(agent: Agent) -> str:
     """What agents must have in common to be compared: 'compact, hard, velocity painted', the game being CoinRun."""
     options = agent.options
     game = [] if options.game == EnvOptions.game else [options.rules.title]
-    return ", ".join([agent.network.network, *game, describe(options)])
+    return ", ".join([agent.network.kind, *game, describe(options)])
 
 
 def about(name: str, agent: Agent) -> Columns:
@@ -37,7 +37,7 @@ def about(name: str, agent: Agent) -> Columns:
         "agent": name,
         "group": group_name(agent),
         "game": agent.options.game,
-        "network": agent.network.network,
+        "network": agent.network.kind,
         "default_layer": agent.network.default_layer,
         "trained": agent.steps > 0,
         "levels": agent.options.num_levels,

@@ -24,7 +24,7 @@ def randomised(agent: Agent, parts: Sequence[str], seed: int) -> Agent:
 
     Cascading randomisation (Adebayo et al. 2018) adds one part after the other, from the heads down.
     """
-    fresh = untrained_agent(agent.network.network, agent.options, seed, agent.actions)
+    fresh = untrained_agent(agent.network.kind, agent.options, seed, agent.actions)
     weights = dict(agent.network.state_dict())
     wanted = tuple("value." if part == "value" else f"trunk.{part}." for part in parts)
     weights |= {name: value for name, value in fresh.network.state_dict().items() if name.startswith(wanted)}

@@ -84,7 +84,7 @@ class Material:
 
     def published_controls(self) -> Iterator[Subject]:
         """Untrained networks of the published agent's shape, on its bank; one at a time, since each is a gigabyte."""
-        network, options = self.published_agent.network.network, self.published_agent.options
+        network, options = self.published_agent.network.kind, self.published_agent.options
         for seed in range(PUBLISHED_CONTROLS):
             yield explained(untrained_agent(network, options, 400 + seed), *self.published_bank, pool=True)
 

@@ -17,6 +17,7 @@ from agents.checkpoint import (
     save_tensors,
     untrained_agent,
 )
+from agents.evaluation import Evaluation
 from agents.networks import ActorCritic
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
@@ -26,7 +27,7 @@ from rollouts.errors import InputError
 def agent() -> Agent:
     agent = untrained_agent("compact", EnvOptions(num_levels=100, start_level=7), seed=3)
     agent.curve = [(16384, 2.5), (32768, 4.0)]
-    agent.evaluation = {"unseen": {"completed": 0.5}}
+    agent.evaluation = {"unseen": Evaluation((0, 10), 8, 0.5, (0.2, 0.8), 5.0, 30.0)}
     return agent
 
 
