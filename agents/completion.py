@@ -109,7 +109,7 @@ def _measure(
     return Row(
         name,
         fingerprint(agent),
-        agent.network.network,
+        agent.network.kind,
         agent.options.num_levels,
         agent.steps,
         training_flops(agent),
