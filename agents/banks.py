@@ -62,24 +62,30 @@ class BankSettings:
 
     @property
     def name(self) -> str:
-        """The bank in a run's name: what a file is called; else the kind, and what is not the default."""
-        if not self.played:
-            path = Path(self.bank)
-            return path.parent.name if path.name == FILE else path.stem
-        name = f"{self.bank}-s{self.seed}"
-        if self.plan.frames != PLANS[self.bank].frames:
-            name += f"-frames{self.plan.frames}"
+        """The bank in a run's name: what a file is called, or `played_name`."""
+        if self.played:
+            return self.played_name
+        path = Path(self.bank)
+        return path.parent.name if path.name == FILE else path.stem
+
+    @property
+    def played_name(self) -> str:
+        """The kind, the seed, and what is not the default; raises `BankError` as `plan` does."""
+        plan = self.plan
+        name = f"{plan.kind}-s{self.seed}"
+        if plan.frames != PLANS[plan.kind].frames:
+            name += f"-frames{plan.frames}"
         if self.pool_frames != BankPlan.pool_frames:
             name += f"-pool{self.pool_frames}"
         return name + ("" if self.levels == "unseen" else f"-{self.levels}")
 
 
 def folder_name(settings: BankSettings, players: Sequence[str]) -> str:
-    """The players and the bank; many players as their number and a digest."""
+    """The players and the bank; many players as their number and a digest. Raises `BankError` for a bank's file."""
     names = "+".join(players)
     if len(names) > LONGEST:
         names = f"{len(players)}-agents-{sha256(names.encode()).hexdigest()[:8]}"
-    return f"{names}-{settings.plan.kind and settings.name}"
+    return f"{names}-{settings.played_name}"
 
 
 def play(settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:

@@ -132,7 +132,7 @@ def _bias(module: nn.Conv2d | nn.Linear) -> Tensor:
     return module.bias
 
 
-def _convolutions(*layers: tuple[str, int, int, int, int], pooled: str) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
+def convolutions(*layers: tuple[str, int, int, int, int], pooled: str) -> tuple[dict[str, nn.Module], tuple[str, ...]]:
     """Convolution, ReLU and, behind the layers in `pooled`, an L2 pool; layers are (name, kernel, in, out, stride)."""
     modules: dict[str, nn.Module] = {}
     for name, kernel, inputs, outputs, stride in layers:
@@ -143,7 +143,7 @@ def _convolutions(*layers: tuple[str, int, int, int, int], pooled: str) -> tuple
     return modules, tuple(name for name, *_ in layers)
 
 
-def _dense(*widths: int) -> dict[str, nn.Module]:
+def dense(*widths: int) -> dict[str, nn.Module]:
     modules: dict[str, nn.Module] = {"flatten": nn.Flatten()}
     for index, (inputs, outputs) in enumerate(pairwise(widths), start=1):
         modules[f"fc{index}_linear"] = nn.Linear(inputs, outputs)
@@ -153,7 +153,7 @@ def _dense(*widths: int) -> dict[str, nn.Module]:
 
 def clear() -> Blueprint:
     """The network of Hilton et al. 2020, appendix C: five convolutions, L2 pooling, no residual links."""
-    convolutions, layers = _convolutions(
+    modules, layers = convolutions(
         ("1a", 7, 3, 16, 1),
         ("2a", 5, 16, 32, 1),
         ("2b", 5, 32, 32, 1),
@@ -161,15 +161,15 @@ def clear() -> Blueprint:
         ("4a", 5, 32, 32, 1),
         pooled="1a 2b 3a 4a",
     )
-    return Blueprint({**convolutions, **_dense(512, 256, 512)}, 512, layers, "2b")
+    return Blueprint({**modules, **dense(512, 256, 512)}, 512, layers, "2b")
 
 
 def compact() -> Blueprint:
     """`clear` made for CPUs: two strided convolutions instead of pooling at full resolution."""
-    convolutions, layers = _convolutions(
+    modules, layers = convolutions(
         ("1a", 5, 3, 16, 2), ("2a", 5, 16, 32, 2), ("2b", 3, 32, 32, 1), ("3a", 3, 32, 32, 1), pooled="2b 3a"
     )
-    return Blueprint({**convolutions, **_dense(512, 256)}, 256, layers, "2b")
+    return Blueprint({**modules, **dense(512, 256)}, 256, layers, "2b")
 
 
 def nature() -> Blueprint:
@@ -178,7 +178,7 @@ def nature() -> Blueprint:
     for name, kernel, inputs, outputs, stride in (("1a", 8, 3, 32, 4), ("2a", 4, 32, 64, 2), ("3a", 3, 64, 64, 1)):
         modules[f"{name}_conv"] = nn.Conv2d(inputs, outputs, kernel, stride)
         modules[name] = nn.ReLU()
-    return Blueprint({**modules, **_dense(1024, 512)}, 512, ("1a", "2a", "3a"), "2a")
+    return Blueprint({**modules, **dense(1024, 512)}, 512, ("1a", "2a", "3a"), "2a")
 
 
 def impala() -> Blueprint:
@@ -198,7 +198,7 @@ def impala() -> Blueprint:
         layers += [f"{block}a", f"{block}b", f"{block}c"]
         inputs = channels
     modules["relu"] = nn.ReLU()
-    return Blueprint({**modules, **_dense(2048, 256)}, 256, tuple(layers), "1c")
+    return Blueprint({**modules, **dense(2048, 256)}, 256, tuple(layers), "1c")
 
 
 NETWORKS: dict[str, Callable[[], Blueprint]] = {

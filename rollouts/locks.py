@@ -1,5 +1,6 @@
 """Folders that one process holds at a time."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,7 +9,11 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from rollouts.errors import InputError
 
-FILE = ".lock"
+FILE, SOFT_FILE = ".lock", ".lock.soft"
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
+"""What a file system answers that has no locks."""
+SOFT_SECONDS = 0.5
+"""Time to take a soft lock that is free, or left behind by a process of this machine that is dead."""
 
 
 class InUse(InputError):
@@ -19,36 +24,41 @@ class InUse(InputError):
 def locked(folder: Path, waiting: Callable[[str], None] | None = None) -> Iterator[Path]:
     """Make `folder` and hold it until the end of the block, or of the process, however it ends.
 
-    While another process holds it, raise `InUse`; or wait, where `waiting` is given, which is told so once. On a file
-    system without locks the lock is a file that a killed process leaves behind. Raises `InputError` when the folder
+    While another process holds it, raise `InUse`; or wait, where `waiting` is given, which is called once with a
+    sentence. On a file system without locks a file stands for the lock; one that a dead process of this machine left
+    behind counts for nothing, one of another machine has to be deleted by hand. Raises `InputError` when the folder
     cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _acquire(folder, 0)
-        if lock is None:
+        try:
+            lock = _acquire(folder, 0)
+        except InUse:
             if waiting is None:
-                raise InUse(f"{folder} is in use by another process.")
+                raise
             waiting(f"Waiting for another process to be done with {folder}")
             lock = _acquire(folder, -1)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
-    assert lock is not None
     try:
         yield folder
     finally:
         lock.release()
 
 
-def _acquire(folder: Path, timeout: float) -> BaseFileLock | None:
-    """The lock, held; None where another process has it for longer than `timeout` seconds (-1: wait for ever)."""
-    for kind in (FileLock, SoftFileLock):
-        lock: BaseFileLock = kind(folder / FILE, timeout=timeout)
+def _acquire(folder: Path, timeout: float) -> BaseFileLock:
+    """The lock, held; raises `InUse` when another process has it for longer than `timeout` seconds (-1: for ever)."""
+    lock: BaseFileLock = FileLock(folder / FILE, timeout=timeout, fallback_to_soft=False)
+    sentence = f"{folder} is in use by another process."
+    try:
         try:
             lock.acquire()
-            return lock
-        except Timeout:
-            return None
-        except NotImplementedError:  # the file system has no locks
-            continue
-    return None
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            lock = SoftFileLock(folder / SOFT_FILE, timeout=timeout or SOFT_SECONDS)
+            sentence = f"{sentence[:-1]}, or one that was killed on another machine left {folder / SOFT_FILE} behind."
+            lock.acquire()
+    except Timeout:
+        raise InUse(sentence) from None
+    return lock

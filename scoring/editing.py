@@ -20,10 +20,11 @@ from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from rollouts.progress import Track, untracked
-from scoring.draw.words import percent_with_interval
+from scoring.draw.words import with_interval
 from scoring.explain.base import Maps
 from scoring.explain.methods import attribute
 from scoring.features.kinds import kind_named, shown_kinds
+from scoring.metrics.statistics import Number
 from scoring.naming import score_folder
 from scoring.pipeline import check
 from scoring.settings import ScoreConfig
@@ -214,14 +215,17 @@ def read_played(path: Path, request: EditRequest) -> dict[str, Failures]:
 
 
 def failures_table(rows: Mapping[str, Failures]) -> Table:
-    """How episodes end, a row for each agent, with 95 % intervals; `unknown` only where it occurs."""
+    """How episodes end, a row for each agent, in percent with 95 % intervals; `unknown` only where it occurs."""
     names = next(iter(rows.values())).counts
     occurring = [name for name in names if name != "unknown" or any(row.counts[name] for row in rows.values())]
-    table = Table("episodes")
+    table = Table("% of episodes")
     for name in occurring:
         table.add_column(name, justify="right")
     for row, failures in rows.items():
-        table.add_row(
-            row, *(percent_with_interval(failures.share(name), failures.interval(name)) for name in occurring)
-        )
+        table.add_row(row, *(with_interval(_percent(failures, name), ".1f", between="–") for name in occurring))
     return table
+
+
+def _percent(failures: Failures, outcome: str) -> Number:
+    low, high = failures.interval(outcome)
+    return Number(100 * failures.share(outcome), (100 * low, 100 * high))

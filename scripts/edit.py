@@ -21,11 +21,10 @@ FILE = "edit.json"
 
 
 def settings(config: Mapping[str, Any]) -> EditConfig:
-    """The settings that a configuration means; those of the score that it does not name are the defaults."""
+    """The settings that a configuration means."""
+    score, bank = picked(ScoreConfig, config), picked(BankSettings, config)
     feature = None if config["feature"] == "all" else whole(config["feature"], "feature")
-    return EditConfig(
-        picked(ScoreConfig, config), picked(BankSettings, config), feature, whole(config["episodes"], "episodes")
-    )
+    return EditConfig(score, bank, feature, whole(config["episodes"], "episodes"))
 
 
 def folder(config: Mapping[str, Any]) -> str:

@@ -38,16 +38,15 @@ def make_study(folder: Path, config: Mapping[str, Any]) -> None:
     """Score the agents that are named, and make the study of their features."""
     if config["agents"] is None:
         raise InputError(f"There is no rating study at {folder}; agents=[…] says whose features to rate.")
-    settings, threads = picked(RatingConfig, config), whole(config["env_threads"], "env_threads")
-    make(folder, candidates(listed(config["agents"])), settings, threads, track, CONSOLE.print)
+    settings, env_threads = picked(RatingConfig, config), whole(config["env_threads"], "env_threads")
+    make(folder, candidates(listed(config["agents"])), settings, env_threads, track, CONSOLE.print)
 
 
 def serve_study(folder: Path, config: Mapping[str, Any], raters: Sequence[str]) -> None:
     """Serve a study; it must be of the agents that are named, if any are."""
     weights = [fingerprint(candidate.agent) for candidate in candidates(listed(config["agents"]))]
-    serve(
-        folder, whole(config["port"], "port"), raters, weights, picked(RatingConfig, config), partial(print, flush=True)
-    )
+    port, settings = whole(config["port"], "port"), picked(RatingConfig, config)
+    serve(folder, port, raters, weights, settings, partial(print, flush=True))
 
 
 def task(config: DictConfig) -> None:

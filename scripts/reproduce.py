@@ -27,9 +27,9 @@ from scoring.study.table import check_version, read
 
 def settings(config: Mapping[str, Any]) -> Study:
     """Where the study lies, how its banks are played, from which seed, and how its agents are scored."""
-    return Study(
-        Path(config["output"]), picked(BankSettings, config), picked(ScoreConfig, config, seed=ScoreConfig.seed)
-    )
+    env_threads = whole(config["env_threads"], "env_threads") or cores()
+    bank = picked(BankSettings, config, env_threads=env_threads)
+    return Study(Path(config["output"]), bank, picked(ScoreConfig, config, seed=ScoreConfig.seed))
 
 
 def task(config: DictConfig) -> None:
@@ -42,7 +42,7 @@ def task(config: DictConfig) -> None:
     checkpoints, unfit = checkpoints_along(Path(values["milestones"]), agents)
     for path in (study.table, *along):
         check_version(path)
-    torch.set_num_threads(whole(values["threads"], "threads") or cores())
+    torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
     for sentence in unread + unfit:
         CONSOLE.print(f"Left out: {sentence}")

@@ -59,7 +59,7 @@ def make(
     folder: Path,
     rated: Sequence[Candidate],
     config: RatingConfig,
-    threads: int = 1,
+    env_threads: int = 1,
     track: Track = untracked,
     waiting: Callable[[str], None] = lambda sentence: None,
 ) -> None:
@@ -70,7 +70,7 @@ def make(
     """
     settings = config.score
     geometries = [check(candidate.agent, settings)[1] for candidate in rated]
-    bank, kept = _shared_bank(rated, config.banking(threads), track, waiting)
+    bank, filed = _shared_bank(rated, config.banking(env_threads), track, waiting)
 
     @cache
     def evidence() -> Evidence:
@@ -80,7 +80,7 @@ def make(
     features: list[RatedFeature] = []
     sheets: list[dict[str, bytes]] = []
     for index, (candidate, geometry) in enumerate(zip(rated, geometries, strict=True)):
-        record, table = scored(candidate, bank, kept, evidence, settings, track)
+        record, table = scored(candidate, bank, filed, evidence, settings, track)
         with track(f"Drawing {candidate.name}", frames_to_attribute(bank, settings)) as update:
             maps, activations = feature_maps(candidate.agent, bank, settings, update)
         check_features(candidate.name, maps, table)
@@ -117,15 +117,15 @@ def _shared_bank(
 def scored(
     candidate: Candidate,
     bank: FrameBank,
-    kept: BankSettings,
+    filed: BankSettings,
     evidence: Callable[[], Evidence],
     config: ScoreConfig,
     track: Track = untracked,
 ) -> tuple[Record, pd.DataFrame]:
-    """The agent's finished score on a bank `kept` in a file, made first if score.py has not: record and features."""
+    """The agent's finished score on a bank `filed` as a file, made first if score.py has not: record and features."""
     name, agent = candidate.name, candidate.agent
     layer, _ = check(agent, config)
-    with locked(SCORES / score_folder(name, layer, kept, config)) as run:
+    with locked(SCORES / score_folder(name, layer, filed, config)) as run:
         if not finished(run, config):
             write_score(run, name, score_tracked(name, agent, bank, evidence(), config, track), bank)
         return read_record(run / RECORD), pd.read_parquet(run / FEATURES)

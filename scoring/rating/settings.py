@@ -37,9 +37,9 @@ class RatingConfig(ScoreConfig):
         """The settings of the score alone."""
         return ScoreConfig(**{field.name: getattr(self, field.name) for field in fields(ScoreConfig)})
 
-    def banking(self, threads: int = 1) -> BankSettings:
-        """The bank, played by environments on so many threads where it is not a file."""
-        return BankSettings(self.bank, self.frames, self.pool_frames, self.levels, self.seed, threads)
+    def banking(self, env_threads: int = 1) -> BankSettings:
+        """The bank; where it is played, so many threads step the environments."""
+        return BankSettings(self.bank, self.frames, self.pool_frames, self.levels, self.seed, env_threads)
 
 
 def raters_named(given: Sequence[str]) -> list[str]:

@@ -1,6 +1,5 @@
 """What every group of checks is made of; `docs/validation.md` says why each check is there."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
@@ -49,7 +48,7 @@ def at_most(name: str, value: float, bound: float, note: str = "") -> Check:
 
 
 def reported(name: str, value: float, note: str) -> Check:
-    """A number that is told as it falls."""
+    """A number without a bound."""
     return Check(name, value, "none", True, note)
 
 
@@ -74,16 +73,11 @@ def judged(subject: Subject, features: str) -> Judged:
     return Judged(subject, basis, measured, verdict, settings)
 
 
-def fraction(network: Judged) -> float:
-    """The interpretable fraction of its features, whatever the bank shows."""
-    return float(network.verdict.interpretable.mean())
+def fraction(scored: Judged) -> float:
+    """The interpretable fraction of an agent's features, whatever the bank shows."""
+    return float(scored.verdict.interpretable.mean())
 
 
-def grade(network: Judged) -> float:
-    """The graded score of its features, whatever the bank shows."""
-    return float(network.verdict.grades.mean())
-
-
-def listed(values: Sequence[float]) -> str:
-    """'0.193, 0.047'"""
-    return ", ".join(f"{value:.3f}" for value in values)
+def grade(scored: Judged) -> float:
+    """The graded score of an agent's features, whatever the bank shows."""
+    return float(scored.verdict.grades.mean())

@@ -21,13 +21,13 @@ REPAIRINGS = 10_000
 
 @dataclass(frozen=True)
 class Identities:
-    """Nothing is drawn of them, or kept but the checks."""
+    """No numbers but those of the checks."""
 
 
-def identities(network: Judged, few_steps: Attribution, many_steps: Attribution) -> Outcome[Identities]:
-    """`network` is a judged agent; the attributions are its own of some frames, with 32 and with 320 steps."""
+def identities(scored: Judged, few_steps: Attribution, many_steps: Attribution) -> Outcome[Identities]:
+    """`scored` is a judged agent; the attributions are its own of some frames, with 32 and with 320 steps."""
     few, many = (float(attribution.completeness_error.max()) for attribution in (few_steps, many_steps))
-    between, within = _repairings(network)
+    between, within = _repairings(scored)
     checks = [
         at_most("ten pixels on a wall, ten beside it: |orbay2020 - 0.5|", abs(_half_on_a_wall() - 0.5), 0),
         at_most("chance between frames: distance from 10,000 re-pairings, standard errors", between, 4),
@@ -48,17 +48,17 @@ def _half_on_a_wall() -> float:
     return orbay2020(attribution, wall)
 
 
-def _repairings(network: Judged) -> tuple[float, float]:
+def _repairings(scored: Judged) -> tuple[float, float]:
     """Largest distance of the two closed chances from means over random re-pairings, in standard errors.
 
     Over the eligible kinds and four features. Between frames, each frame gets the masks of a frame of another
     environment; within the frame, each keeps its mass but gets the map of a frame drawn in proportion to mass.
     """
-    subject, energies = network.subject, network.measured.energies
+    subject, energies = scored.subject, scored.measured.energies
     order = np.lexsort((subject.bank.time, subject.environment))
     frames, samples = len(order), energies.samples
-    maps = np.abs(network.measured.maps[order]).astype(np.float64).reshape(frames, len(energies.mass), -1)
-    shares = subject.masks(network.config.dilation).shares[order].astype(np.float64)
+    maps = np.abs(scored.measured.maps[order]).astype(np.float64).reshape(frames, len(energies.mass), -1)
+    shares = subject.masks(scored.config.dilation).shares[order].astype(np.float64)
     masks = shares.reshape(*shares.shape[:2], -1)
     generator = np.random.default_rng(0)
     after_own = (np.arange(frames) // samples + 1) * samples

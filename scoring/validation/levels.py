@@ -13,9 +13,9 @@ from scoring.validation.base import Check, at_most, grade, judged
 
 @dataclass(frozen=True)
 class Terms:
-    """The graded score and its parts, means over the living features and over kinds that can be removed from a frame.
+    """The graded score, and its parts as means over the living features, by kinds that can be removed from a frame.
 
-    `kappa` is the best of any kind, `causal` is T of that kind, and `sign` how much the signs agree with the game's
+    `kappa` is the highest of any kind, `causal` is T of that kind, and `sign` how much the signs agree with the game's
     senses, weighted by attribution.
     """
 
@@ -46,10 +46,10 @@ TERMS: Mapping[str, Callable[[Terms], float]] = {
 }
 
 
-def terms(network: Judged) -> Terms:
+def terms(scored: Judged) -> Terms:
     """Kinds count that the headline may name and the bank shows often enough."""
-    verdict, energies, game = network.verdict, network.measured.energies, network.subject.game
-    removable = np.flatnonzero(network.subject.headline & game.flags("removable"))
+    verdict, energies, game = scored.verdict, scored.measured.energies, scored.subject.game
+    removable = np.flatnonzero(scored.subject.headline & game.flags("removable"))
     sensed = removable[game.senses[removable] != 0]
     alive = verdict.alive
     kappa = np.nan_to_num(verdict.kappa[alive][:, removable])
@@ -58,7 +58,7 @@ def terms(network: Judged) -> Terms:
     weight = energies.energy()[alive][:, sensed] * energies.share()[alive][:, None]
     agreement = game.senses[sensed] * np.nan_to_num(verdict.sign[alive][:, sensed])
     return Terms(
-        graded=grade(network),
+        graded=grade(scored),
         kappa=float(kappa.max(axis=1).mean()),
         sign=float((weight * agreement).sum() / weight.sum()),
         causal=float(causal.mean()),

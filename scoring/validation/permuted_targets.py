@@ -46,8 +46,8 @@ def permuted_targets(
     rows = {}
     for name, targets in (("right", values), ("shuffled", np.random.default_rng(0).permutation(values))):
         student, reached = distilled(NETWORK, frames, targets, loss, seed=300)
-        own = judged(explained(student, bank, evidence), "channels")
-        rows[name] = DistilledRow(**asdict(terms(own)), loss=reached, fraction=fraction(own))
+        scored = judged(explained(student, bank, evidence), "channels")
+        rows[name] = DistilledRow(**asdict(terms(scored)), loss=reached, fraction=fraction(scored))
         progress(0, f"distilled, {name} values")
     shuffled, right = rows["shuffled"], rows["right"]
 

@@ -63,9 +63,9 @@ def planted_shares(
     for seed in seeds:
         for network, features in planted_networks(bank, evidence, lesson, lesson_evidence, seed, progress):
             subject = explained(network.agent, bank, evidence, pool=features == "nmf", steps=1)
-            own = judged(subject, features)
-            share = (seed, features, network.share, fraction(own), grade(own))
-            rows.append(PlantedRow(*share, _named(own, network), *_orbay(own)))
+            scored = judged(subject, features)
+            share = (seed, features, network.share, fraction(scored), grade(scored))
+            rows.append(PlantedRow(*share, _named(scored, network), *_orbay(scored)))
             progress(0, f"planted {features}, seed {seed}")
     details = PlantedShares(rows)
     checks = [
@@ -117,21 +117,21 @@ def planted_networks(
             yield plant(detectors, kinds, wanted, share, count, lesson.frames[:512], own), features
 
 
-def _orbay(network: Judged) -> tuple[float, float]:
+def _orbay(scored: Judged) -> tuple[float, float]:
     """The published score, through receptive-field boxes, and its chance level."""
-    cells, subject = threshold(np.abs(network.measured.maps)), network.subject
+    cells, subject = threshold(np.abs(scored.measured.maps)), scored.subject
     areas = [covered(cells[:, k], subject.geometry) for k in range(cells.shape[1])]
     objects = subject.evidence.objects
     return orbay2020(areas, objects), orbay_chance(areas, objects, subject.bank.environment)
 
 
-def _named(network: Judged, planted: Planted) -> float:
+def _named(scored: Judged, planted: Planted) -> float:
     """Of planted detectors that are interpretable the share that is so by its own kind; nan where none is.
 
     For the NMF, of the interpretable features: the share whose kind was planted.
     """
-    names = [network.subject.game.names[c] if c >= 0 else None for c in network.verdict.kind]
-    if isinstance(network.basis, Channels):
+    names = [scored.subject.game.names[c] if c >= 0 else None for c in scored.verdict.kind]
+    if isinstance(scored.basis, Channels):
         right = [a == b for a, b in zip(names, planted.kinds, strict=True) if a and b]
     else:
         right = [name in planted.kinds for name in names if name]

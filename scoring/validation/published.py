@@ -61,7 +61,7 @@ def _best_feature(bases: Mapping[str, Judged], name: str, bounded: bool) -> Chec
     game = bases["nmf"].subject.game
     c, sense = game.index(name), game.kind(name).sense
     features, k = max(
-        ((features, k) for features, own in bases.items() for k in np.flatnonzero(own.verdict.alive)),
+        ((features, k) for features, scored in bases.items() for k in np.flatnonzero(scored.verdict.alive)),
         key=lambda pair: float(np.nan_to_num(bases[pair[0]].verdict.kappa[pair[1], c])),
     )
     verdict = bases[features].verdict
@@ -74,9 +74,9 @@ def _best_feature(bases: Mapping[str, Judged], name: str, bounded: bool) -> Chec
     return Check(f"published agent's {name} feature: kappa", kappa, bound, bool(passed), note)
 
 
-def _held_out_localisation(network: Judged) -> tuple[float, FloatArray]:
+def _held_out_localisation(scored: Judged) -> tuple[float, FloatArray]:
     """Localisation of the best class, chosen on other environments; and its values with each environment left out."""
-    energies, alive, allowed = network.measured.energies, network.verdict.alive, network.subject.headline
+    energies, alive, allowed = scored.measured.energies, scored.verdict.alive, scored.subject.headline
     held_out = partial(best_class_lift, energies, allowed, alive, 0, measure=Energies.localisation)
     return float(held_out()[1]), held_out(weights=1 - np.eye(energies.environments))[1]
 

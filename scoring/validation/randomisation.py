@@ -64,10 +64,12 @@ def randomisation(
     rows = []
     for stage, chosen in stages.items():
         for seed in range(seeds if chosen else 1):
-            own = judged(explained(randomised(agent, chosen, 200 + seed), bank, evidence), "channels")
-            maps = own.measured.maps[:FRAMES]
+            scored = judged(explained(randomised(agent, chosen, 200 + seed), bank, evidence), "channels")
+            maps = scored.measured.maps[:FRAMES]
             trained = maps if trained is None else trained
-            rows.append(RandomisedRow(**asdict(terms(own)), **asdict(likeness(maps, trained)), stage=stage, seed=seed))
+            rows.append(
+                RandomisedRow(**asdict(terms(scored)), **asdict(likeness(maps, trained)), stage=stage, seed=seed)
+            )
             progress(0, f"randomised down to {stage}, seed {seed}")
     details = Randomisation(rows, dict(level), list(stages))
     sign, kappa = details.mean("value", lambda row: row.sign), details.mean(ALONE, lambda row: row.kappa)

@@ -10,7 +10,7 @@ from rollouts.progress import Update, silent
 from scoring.draw.charts import COLOURS, panels, save
 from scoring.metrics.energies import Energies
 from scoring.subject import Subject
-from scoring.validation.base import Outcome, at_most, judged, listed
+from scoring.validation.base import Outcome, at_most, judged
 from scoring.verdict import Cutoffs
 
 TILES = (0, 1, 2, 4)
@@ -40,11 +40,12 @@ def shifted_masks(subject: Subject, name: str, progress: Update = silent) -> Out
         kappa = np.nan_to_num(energies.kappa()[:, allowed])
         curve.append(float(np.mean([kappa[k, c] for k, c in pairs])) if len(pairs) else float("nan"))
         progress(0, f"masks shifted by {tiles} tiles")
+    values = ", ".join(f"{value:.3f}" for value in curve)
     check = at_most(
         f"masks shifted by 0, 1, 2, 4 tiles, {name}: largest step of kappa",
         float(np.diff(curve).max()),
         0,
-        f"kappa {listed(curve)}; {len(pairs)} pairs",
+        f"kappa {values}; {len(pairs)} pairs",
     )
     return Outcome([check], ShiftedMasks(list(TILES), curve))
 

@@ -48,9 +48,9 @@ def untrained(bank: FrameBank, evidence: Evidence, progress: Update = silent, se
             agent = untrained_agent(network, bank.options, 100 + seed)
             subject = explained(agent, bank, evidence, pool=True)
             for features in BASES:
-                own = judged(subject, features)
+                scored = judged(subject, features)
                 row = UntrainedRow(
-                    **asdict(terms(own)), network=network, seed=seed, features=features, fraction=fraction(own)
+                    **asdict(terms(scored)), network=network, seed=seed, features=features, fraction=fraction(scored)
                 )
                 rows.append(row)
             progress(0, f"untrained {network}, seed {seed}")

@@ -1,7 +1,8 @@
-"""What every command is: a task under Hydra, its folder, and errors told in one sentence."""
+"""What every command is: a task under Hydra, its folder, and errors in one sentence."""
 
 import importlib
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,9 @@ warnings.filterwarnings("ignore", message=r"Maximum number of iterations \d+ rea
 
 SCRIPTS = Path(__file__).parents[1]
 
+
+RENAMED = {"threads": "env_threads are those that step the environments, torch_threads those of torch"}
+"""What became of settings that a command once had."""
 
 Folder = Callable[[Mapping[str, Any]], str]
 """Turns a configuration into the name of the run's folder."""
@@ -76,8 +80,8 @@ def importable(function: Function) -> Function:
     if function.__module__ != "__main__":
         return function
     script = importlib.import_module(Path(function.__code__.co_filename).stem)
-    found: Function = getattr(script, function.__name__, function)
-    return found
+    imported: Function = getattr(script, function.__name__, function)
+    return imported
 
 
 def explain(error: BaseException) -> str | None:
@@ -90,6 +94,9 @@ def explain(error: BaseException) -> str | None:
             return f"{cause.filename or 'A file'}: {cause.strerror or cause}."
         cause = cause.__cause__ or cause.__context__
     if isinstance(error, HydraException | OmegaConfBaseException):
+        key = re.match(r"Could not override '(\w+)'", str(error))
+        if key is not None and key[1] in RENAMED:
+            return f"There is no setting '{key[1]}' here; {RENAMED[key[1]]}."
         return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
     return None
 

@@ -9,7 +9,7 @@ STOPPED = 75
 
 
 FINISHED = "finished before"
-"""What a task returns that found its result there already."""
+"""What a task returns whose result is there already."""
 
 
 class Stopped(Exception):

@@ -123,17 +123,17 @@ def quoted(text: str) -> str:
 
 def summary(outcomes: Sequence[Outcome]) -> Table:
     """A row a job, with the settings that not all of them share."""
-    shared = set.intersection(*(set(found.settings) for found in outcomes)) if len(outcomes) > 1 else set()
+    shared = set.intersection(*(set(job.settings) for job in outcomes)) if len(outcomes) > 1 else set()
     table = Table("job", "settings", "", "why")
-    for found in outcomes:
-        own = " ".join(setting for setting in found.settings if setting not in shared)
-        table.add_row(str(found.number), own, found.state, found.note)
+    for job in outcomes:
+        own = " ".join(setting for setting in job.settings if setting not in shared)
+        table.add_row(str(job.number), own, job.state, job.note)
     return table
 
 
 def conclude(outcomes: Sequence[Outcome]) -> str:
     """'8 jobs: 7 done, 1 finished before.' Raises `SweepFailed` where jobs failed, `Stopped` where some can go on."""
-    counts = {state: sum(found.state == state for found in outcomes) for state in State}
+    counts = {state: sum(job.state == state for job in outcomes) for state in State}
     text = f"{len(outcomes)} jobs: " + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     if counts[State.FAILED]:
         raise SweepFailed(f"{text}.")

@@ -1,4 +1,4 @@
-"""A training as commands carry it out: stopped by signals, told on the console."""
+"""A training as commands carry it out: stopped by signals, its progress on the console."""
 
 import signal
 from pathlib import Path

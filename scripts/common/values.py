@@ -3,7 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any, TypeVar, get_type_hints
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import AllowInfNan, BeforeValidator, Strict, TypeAdapter, ValidationError
 
@@ -19,22 +21,32 @@ def _number(value: Any) -> Any:
     return float(value) if isinstance(value, str) else value
 
 
+def _word(value: Any) -> Any:
+    """A word however it is written: `1` and `true` are words, too."""
+    return value if value is None or isinstance(value, list | tuple | Mapping) else str(value)
+
+
 NUMBER = Annotated[float, BeforeValidator(_number), AllowInfNan(False)]
 WHOLE = Annotated[int, BeforeValidator(_number)]
 TYPES: dict[Any, tuple[Any, str]] = {
     int: (WHOLE, "a whole number"),
     float: (NUMBER, "a number"),
     bool: (Annotated[bool, Strict()], "true or false"),
+    str: (Annotated[str, BeforeValidator(_word)], "a word"),
+    Path: (Annotated[Path, BeforeValidator(_word)], "a path"),
 }
-"""How a value of each type is read, and what it must be."""
+"""How a value of each type is read, and what it must be; words may be written as numbers."""
 
 
 def build(kind: type[Settings], values: Mapping[str, Any], where: str, **given: Any) -> Settings:
     """A dataclass from configuration values; `given` fields are passed as they are.
 
-    Raises `InputError` naming the key, `where` it stands, whose value has the wrong type.
+    Raises `InputError` naming the key, `where` it stands, whose value has the wrong type, or that is no field.
     """
     hints = get_type_hints(kind)
+    for name in values:
+        if name not in hints:
+            raise InputError(f"There is no setting {f'{where}.{name}'.strip('.')}; there are {', '.join(hints)}.")
     converted = {name: convert(value, hints[name], f"{where}.{name}".strip(".")) for name, value in values.items()}
     return kind(**converted, **given)
 
@@ -47,11 +59,21 @@ def picked(kind: type[Settings], config: Mapping[str, Any], **given: Any) -> Set
 
 
 def convert(value: Any, kind: Any, key: str) -> Any:
-    """A value of the type `kind`; raises `InputError` naming the key otherwise."""
-    if kind is str:
-        return str(value)
-    if kind not in TYPES:
-        return value
+    """A value of the type `kind`, which may be a dataclass, a tuple of any length, or `None` as well as another.
+
+    Raises `InputError` naming the key when it is of no such type.
+    """
+    if isinstance(kind, UnionType):
+        (other,) = (option for option in get_args(kind) if option is not NoneType)
+        return None if value is None else convert(value, other, key)
+    if is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, Mapping):
+            raise InputError(f"{key} is {value!r}; it must be settings of its own.")
+        return build(kind, value, key)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{key} is {value!r}; it must be a list.")
+        return tuple(convert(one, get_args(kind)[0], key) for one in value)
     reader, expected = TYPES[kind]
     try:
         return TypeAdapter(reader).validate_python(value)

@@ -32,7 +32,7 @@ CHECK_SECONDS = 15
 
 
 class Sweep(BasicSweeper):
-    """Every combination of the values given. Folders of agents are opened; at the end what became of each job is told.
+    """Every combination of the values given. Folders of agents are opened; a table at the end says how each job ended.
 
     Raises `InputError` for an empty sweep, and `SweepFailed` or `Stopped` after one that is not complete.
     """
@@ -81,7 +81,7 @@ class Serial(Runner):
 
     def run(self, jobs: Jobs, folder: Path) -> None:
         for number, overrides in jobs.overrides.items():
-            if any(found.state == State.STOPPED for found in jobs.ended.values()):
+            if any(job.state == State.STOPPED for job in jobs.ended.values()):
                 jobs.end(number, State.NOT_STARTED)
                 continue
             CONSOLE.print(f"Job {number} of 0 to {max(jobs.overrides)}: {' '.join(overrides)}")
@@ -178,8 +178,8 @@ def collect(jobs: Jobs, number: int, job: Any) -> None:
     try:
         jobs.ended[number] = job.result().return_value
     except (FailedJobError, UncompletedJobError) as error:
-        told = str(error).split("-" * 22)[1] if isinstance(error, FailedJobError) else str(error)  # between the rules
-        last = told.strip().splitlines()[-1]
+        text = str(error).split("-" * 22)[1] if isinstance(error, FailedJobError) else str(error)  # between the rules
+        last = text.strip().splitlines()[-1]
         jobs.end(number, State.FAILED, f"SLURM's job {job.job_id} is {job.state}: {last}")
 
 

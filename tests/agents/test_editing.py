@@ -87,8 +87,8 @@ def test_projection_agrees_with_the_matrix_at_every_place_of_the_kernel(shape: t
     expected = weight.reshape(6, 4, 9).copy()
     for place in range(9):
         expected[:, :, place] = expected[:, :, place] @ projector
-    found = project_out(torch.from_numpy(weight), torch.from_numpy(v))
-    np.testing.assert_allclose(found, expected.reshape(shape), atol=1e-12)
+    projected = project_out(torch.from_numpy(weight), torch.from_numpy(v))
+    np.testing.assert_allclose(projected, expected.reshape(shape), atol=1e-12)
 
 
 def test_only_one_weight_of_a_new_agent_changes() -> None:

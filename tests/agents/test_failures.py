@@ -65,24 +65,26 @@ def hazard_places(state: State) -> dict[str, np.ndarray]:
 
 
 def test_an_agent_that_stands_still_runs_out_of_time() -> None:
-    found = evaluate_causes(blind_agent(NOOP), OPTIONS, episodes=1, seed=0)
-    assert found.counts == {name: int(name == "time") for name in outcomes(COINRUN)}
+    failures = evaluate_causes(blind_agent(NOOP), OPTIONS, episodes=1, seed=0)
+    assert failures.counts == {name: int(name == "time") for name in outcomes(COINRUN)}
 
 
 def test_shares_intervals_and_the_way_through_json(replay: CoinRunReplay) -> None:
     agent = blind_agent(RIGHT, JUMP_RIGHT)
     finished: list[int] = []
-    found = evaluate_causes(agent, OPTIONS, episodes=12, seed=3, progress=lambda more, note="": finished.append(more))
+    failures = evaluate_causes(
+        agent, OPTIONS, episodes=12, seed=3, progress=lambda more, note="": finished.append(more)
+    )
     assert finished == [1] * 12
-    assert found.episodes == 12
+    assert failures.episodes == 12
     counts = dict.fromkeys(outcomes(COINRUN), 0)
     for episode in play(agent, OPTIONS, episodes=12, seed=3, keep_last=True):
         assert episode.last is not None
         counts["completed" if episode.total else replay.cause(parse(episode.last[0]), episode.last[1])] += 1
-    assert found.counts == counts
+    assert failures.counts == counts
     plain = evaluate(agent, OPTIONS, episodes=12, seed=3)
-    assert (found.share("completed"), found.interval("completed")) == (plain.completed, plain.interval)
-    assert Failures.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert (failures.share("completed"), failures.interval("completed")) == (plain.completed, plain.interval)
+    assert Failures.from_json(json.loads(json.dumps(failures.to_json()))) == failures
     with pytest.raises(InputError, match="at least 1"):
         evaluate_causes(agent, OPTIONS, episodes=0, seed=0)
 

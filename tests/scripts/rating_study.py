@@ -115,8 +115,8 @@ def serving(folder: Path, *arguments: str) -> Iterator[Server]:
             said = ""
             for line in process.stdout:
                 said += line
-                if found := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
-                    yield Server(process, int(found[1]))
+                if address := re.search(r"http://127\.0\.0\.1:(\d+)/", line):
+                    yield Server(process, int(address[1]))
                     break
             else:
                 raise AssertionError(said)

@@ -15,7 +15,6 @@ import yaml
 from hydra import compose, initialize_config_dir
 
 import collect
-import curves
 import score
 import train
 from agents.banks import BankSettings
@@ -231,6 +230,8 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
     missing = ("distillation.teacher=missing.safetensors", "distillation.steps=5")
     assert "There is no teacher at missing.safetensors" in refused("train", *missing, cwd=tmp_path)
     assert "env.levels" in refused("train", "env.levels=5", cwd=tmp_path)
+    renamed = "There is no setting 'threads' here; env_threads are those that step the environments"
+    assert renamed in refused("score", f"agent={agent}", "threads=2", cwd=tmp_path)
     assert "There is no bank at" in refused("score", f"agent={agent}", "bank=missing.zip", cwd=tmp_path)
     assert "agent" in refused("score", cwd=tmp_path)
 
@@ -270,10 +271,7 @@ def test_every_dependency_has_its_reason() -> None:
     assert [name for name in names if f"`{name}`" not in reasons] == []
 
 
-def test_curves_of_runs_that_differ_in_their_seed_belong_together(agent: Path, tmp_path: Path) -> None:
-    assert curves.group(Path("runs/train/compact-hard-n0-s1/agent.safetensors")) == "compact-hard-n0"
-    assert curves.group(Path("runs/train/compact-hard-n0-s12-plain/agent.safetensors")) == "compact-hard-n0-plain"
-    assert curves.group(Path("zoo/compact-hard-all.safetensors")) == "compact-hard-all"
+def test_curves_are_drawn_of_agents_that_remember_them(agent: Path, tmp_path: Path) -> None:
     assert "remembers no learning curve" in refused("curves", f"agents={agent}", "output=a.png", cwd=tmp_path)
     assert "agents is an empty list" in refused("curves", "agents=[]", "output=a.png", cwd=tmp_path)
     zoo = ROOT / "zoo/compact-hard-all.safetensors"

@@ -5,20 +5,23 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import yaml
+from hydra import compose, initialize_config_dir
 
 import edit
+from agents.banks import BankSettings
 from agents.checkpoint import save_agent, untrained_agent
+from agents.failures import Failures
+from common.command import plain
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
-from scoring.editing import EPISODES
+from scoring.editing import EPISODES, EditConfig, failures_table
 from scoring.settings import ScoreConfig
 
-SHARED = ("target", "attribution", "steps", "components")
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,8 +31,10 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=200, check=False)
 
 
-def defaults() -> dict[str, object]:
-    return {k: v for k, v in yaml.safe_load((ROOT / "conf/edit.yaml").read_text()).items() if k != "hydra"}
+def defaults() -> dict[str, Any]:
+    """What Hydra makes of the command's files."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose("edit", ["agent=some.safetensors"]))
 
 
 @pytest.fixture(scope="module")
@@ -50,25 +55,25 @@ def test_playing_unedited_and_edited(agent: Path, tmp_path: Path) -> None:
     (folder,) = (tmp_path / "runs/edit").iterdir()
     assert folder.name.endswith("-featureall-episodes4")
     assert "without 1" in done.stdout
-    found = json.loads((folder / "edit.json").read_text())
-    assert list(found["played"]) == ["unedited", "without 0", "without 1", "shuffled 0", "shuffled 1"]
-    for played in found["played"].values():
+    document = json.loads((folder / "edit.json").read_text())
+    assert list(document["played"]) == ["unedited", "without 0", "without 1", "shuffled 0", "shuffled 1"]
+    for played in document["played"].values():
         assert played["episodes"] == 4
         assert sum(outcome["count"] for outcome in played["outcomes"].values()) == 4
-    assert found["edited_weights"] == "3a_conv"
+    assert document["edited_weights"] == "3a_conv"
     for k in (0, 1):
-        edited, control = (np.array(found["directions"][f"{kind} {k}"]) for kind in ("without", "shuffled"))
+        edited, control = (np.array(document["directions"][f"{kind} {k}"]) for kind in ("without", "shuffled"))
         assert edited.shape == (32,)
         assert np.array_equal(np.sort(edited), np.sort(control))
         assert not np.array_equal(edited, control)
     assert "is finished; nothing to do." in run(*small, "episodes=4", "layer=2b", cwd=tmp_path).stdout
 
     # A run that was stopped after two of five goes on from there, to the same result.
-    shorter = found | {"played": {name: found["played"][name] for name in ("unedited", "without 0")}}
+    shorter = document | {"played": {name: document["played"][name] for name in ("unedited", "without 0")}}
     (folder / "edit.json").write_text(json.dumps(shorter))
     done = run(*small, "episodes=4", cwd=tmp_path)
     assert "Playing unedited" not in done.stdout
-    assert json.loads((folder / "edit.json").read_text()) == found
+    assert json.loads((folder / "edit.json").read_text()) == document
 
 
 def test_bad_input_is_refused_before_anything_is_played(agent: Path, tmp_path: Path) -> None:
@@ -93,12 +98,8 @@ def test_bad_input_is_refused_before_anything_is_played(agent: Path, tmp_path: P
 
 
 def test_the_features_are_those_of_score_by_default() -> None:
-    values = defaults() | {"agent": ""}
-    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
-    assert edit.settings(values).score == ScoreConfig()
-    same = ("layer", "features", "bank", "frames", "pool_frames", "levels", "seed", *SHARED)
-    assert {name: values[name] for name in same} == {name: scored[name] for name in same}
-    assert values["episodes"] == EPISODES
+    assert edit.settings(defaults()) == EditConfig(ScoreConfig(), BankSettings())
+    assert defaults()["episodes"] == EPISODES
 
 
 def test_every_setting_has_its_own_folder(agent: Path) -> None:
@@ -118,3 +119,19 @@ def test_every_setting_has_its_own_folder(agent: Path) -> None:
     )
     names = {edit.folder(defaults() | {"agent": str(agent)} | change) for change in changes}
     assert len(names) == len(changes)
+
+
+def test_a_table_of_failures() -> None:
+    counts = {"completed": 15, "saw": 5, "time": 0, "several": 0, "unknown": 0}
+    unedited = Failures((2**30, 2**31 - 1), 20, counts)
+    table = failures_table({"unedited": unedited})
+    assert [column.header for column in table.columns] == ["% of episodes", "completed", "saw", "time", "several"]
+    # Wilson's limits, by hand: centre (15 + 1.92) / 23.84, half (1.96 / 23.84) sqrt(15 * 5 / 20 + 0.96).
+    assert [next(iter(column.cells)) for column in table.columns[:3]] == [
+        "unedited",
+        "75.0 (53.1–88.8)",
+        "25.0 (11.2–46.9)",
+    ]
+    some = Failures(unedited.levels, 20, counts | {"completed": 14, "unknown": 1})
+    table = failures_table({"unedited": unedited, "without 0": some})
+    assert list(table.columns[-1].cells) == ["0.0 (0.0–16.1)", "5.0 (0.9–23.6)"]

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from hydra import compose, initialize_config_dir
 
 import rate
+from agents.banks import BankSettings
 from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrained_agent
+from common.command import plain
+from common.values import picked
 from rating_study import FINGERPRINTS, GONE, NAMES, ROOT, SCRIPT, Server, run, serving, synthetic
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
@@ -28,8 +31,9 @@ from scoring.rating import export, study
 from scoring.rating.answers import Answer, Answers, Superseded
 from scoring.rating.choices import choices
 from scoring.rating.making import check_features
-from scoring.rating.settings import raters_named
+from scoring.rating.settings import RatingConfig, raters_named
 from scoring.rating.summary import summarise
+from scoring.settings import ScoreConfig
 
 RATERS = "raters=[anna,ben]"
 SMALL = {"frames": 64, "pool_frames": 64, "steps": 2, "refits": 0, "bootstrap": 50, "permutations": 50, "components": 4}
@@ -304,31 +308,31 @@ def test_a_rater_who_follows_the_score(tmp_path: Path) -> None:
         return 1 + round(20 * feature.graded)
 
     given = answered(made, "anna", follow) + answered(made, "ben", lambda feature: follow(feature) - 1)
-    found = summarise(made, given, ["anna", "ben"])
-    assert found.raters == {"anna": 24, "ben": 24}
+    summary = summarise(made, given, ["anna", "ben"])
+    assert summary.raters == {"anna": 24, "ben": 24}
     # Ratings of agent a are a + 1 ... a + 8 by anna, one less by ben: on average a + 4.
-    assert [agent.rating.value for agent in found.agents] == [4, 5, 6]
-    for agent in found.agents:
+    assert [agent.rating.value for agent in summary.agents] == [4, 5, 6]
+    for agent in summary.agents:
         assert agent.rating.interval is not None
         low, high = agent.rating.interval
         sd = np.sqrt((63 / 12) / 8)  # features; the raters' part is small
         assert high - low == pytest.approx(2 * 1.96 * sd, rel=0.2)
     ratings = np.array([a + k + 1 for a in range(3) for k in range(8)])
     s2 = ratings.var(ddof=1)
-    features, agents = found.agreement.features, found.agreement.agents
+    features, agents = summary.agreement.features, summary.agreement.agents
     assert (features.rated_by_all, features.raters, agents.rated_by_all) == (24, 2, 3)
     assert features.spearman == pytest.approx(1)
     assert features.icc_2_1.value == pytest.approx(s2 / (s2 + 1 / 2))
     assert features.icc_2_k.value == pytest.approx(s2 / (s2 + 1 / 4))
     assert agents.icc_2_1.value == pytest.approx(1 / (1 + 1 / 2))  # 4.5, 5.5, 6.5 have variance 1
-    assert asdict(found.correlation.graded_score) == {
+    assert asdict(summary.correlation.graded_score) == {
         "spearman": pytest.approx(1),
         "p": pytest.approx(1 / 6),
         "agents": 3,
     }
-    assert asdict(found.correlation.graded_of_features) == {"spearman": pytest.approx(1), "features": 24}
-    assert asdict(found.named_as_scored) == {"share": 1, "of": 2 * (1 + 3 + 5)}
-    assert asdict(found.same_name) == {"share": 1, "of": 24}
+    assert asdict(summary.correlation.graded_of_features) == {"spearman": pytest.approx(1), "features": 24}
+    assert asdict(summary.named_as_scored) == {"share": 1, "of": 2 * (1 + 3 + 5)}
+    assert asdict(summary.same_name) == {"share": 1, "of": 24}
     table = export.answers_table(made, given)
     assert len(table) == 48
     one = table[(table["rater"] == "ben") & (table["feature"] == 3)].iloc[0]
@@ -340,13 +344,13 @@ def test_a_rater_who_follows_the_score(tmp_path: Path) -> None:
 def test_an_unfinished_study_gives_the_numbers_it_has(tmp_path: Path) -> None:
     made = synthetic(tmp_path / "study")
     few = answered(made, "anna", lambda feature: 3)[:2]
-    found = summarise(made, few, ["anna", "ben"])
-    assert found.raters == {"anna": 2, "ben": 0}
-    assert found.agreement.features.icc_2_1 == NO_NUMBER
-    assert found.agreement.features.spearman is None
-    assert found.correlation.graded_score.spearman is None
-    assert export.agents_table(found).row_count == 3
-    assert export.agreement_table(found).row_count > 5
+    summary = summarise(made, few, ["anna", "ben"])
+    assert summary.raters == {"anna": 2, "ben": 0}
+    assert summary.agreement.features.icc_2_1 == NO_NUMBER
+    assert summary.agreement.features.spearman is None
+    assert summary.correlation.graded_score.spearman is None
+    assert export.agents_table(summary).row_count == 3
+    assert export.agreement_table(summary).row_count > 5
 
 
 def test_from_agents_to_the_export(tmp_path: Path) -> None:
@@ -379,9 +383,9 @@ def test_from_agents_to_the_export(tmp_path: Path) -> None:
     table = pd.read_parquet(tmp_path / "study/ratings.parquet")
     assert sorted(table["order"]) == list(range(1, 9))
     assert (table["rating"] == (10 * table["graded"]).round()).all()
-    found = json.loads((tmp_path / "study/ratings.json").read_text())
+    summary = json.loads((tmp_path / "study/ratings.json").read_text())
     for agent, group in table.groupby("agent"):
-        (entry,) = (a for a in found["agents"] if a["name"] == agent)
+        (entry,) = (a for a in summary["agents"] if a["name"] == agent)
         assert entry["rating"]["value"] == pytest.approx(group["rating"].mean())
 
     # Settings or agents that are not those of the study, and an agent that was trained again.
@@ -421,7 +425,9 @@ def test_bad_input_is_answered_with_one_sentence(tmp_path: Path) -> None:
 
 
 def configuration(**changes: Any) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "conf/rate.yaml").read_text()) | changes
+    """What Hydra makes of the command's files, changed."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return plain(compose("rate")) | changes
 
 
 def test_what_cannot_be_rated(tmp_path: Path) -> None:
@@ -564,7 +570,7 @@ def test_an_agent_that_moved_is_not_missed_but_a_changed_one_is(tmp_path: Path) 
 
 
 def test_the_score_has_the_same_settings_here() -> None:
-    scored = yaml.safe_load((ROOT / "conf/score.yaml").read_text())
-    here = configuration()
-    shared = set(scored) - {"agent", "hydra", "defaults"}
-    assert {key: here[key] for key in shared} == {key: scored[key] for key in shared}
+    settings = picked(RatingConfig, configuration())
+    assert settings == RatingConfig()
+    assert settings.score == ScoreConfig()
+    assert settings.banking() == BankSettings()

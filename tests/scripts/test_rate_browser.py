@@ -56,14 +56,14 @@ def watch(opened: Any, server: Server, faults: list[str]) -> None:
 def at(opened: Any, server: Server, rater: str, place: int) -> None:
     """Open a place in the rater's order and wait for its pictures."""
     opened.goto(f"http://127.0.0.1:{server.port}/#{rater}/{place}")
-    shown(opened, place)
+    at_place(opened, place)
 
 
-def shown(opened: Any, place: int) -> None:
+def at_place(opened: Any, place: int) -> None:
     opened.wait_for_selector(f'#card[data-shown="{place}"]')
 
 
-def kept(folder: Path, rater: str) -> dict[int, tuple[int, str, int]]:
+def stored(folder: Path, rater: str) -> dict[int, tuple[int, str, int]]:
     """Rating, words and revision by place in the rater's order, as they are in the file."""
     return {a.position: (a.rating, a.shows, a.revision) for a in Answers(folder / study.ANSWERS).of(rater).values()}
 
@@ -72,7 +72,7 @@ def test_a_rater_needs_no_mouse(page: Any, server: Server, folder: Path) -> None
     page.goto(f"http://127.0.0.1:{server.port}/")
     page.get_by_role("button", name="anna").focus()
     page.keyboard.press("Enter")
-    shown(page, 1)
+    at_place(page, 1)
     assert page.is_visible("#guide")  # the first time
     page.keyboard.press("h")
     assert not page.is_visible("#guide")
@@ -81,25 +81,25 @@ def test_a_rater_needs_no_mouse(page: Any, server: Server, folder: Path) -> None
     page.keyboard.press("8")
     page.keyboard.press("Enter")
     assert "Say what it shows" in page.inner_text("#message")
-    assert kept(folder, "anna") == {}
+    assert stored(folder, "anna") == {}
     page.keyboard.press("s")
     page.keyboard.press("Enter")
-    shown(page, 2)
+    at_place(page, 2)
     page.keyboard.press("t")
     page.keyboard.press("x")
     page.keyboard.type("left edge of a saw, 10 of 10")
     page.keyboard.press("Enter")
-    shown(page, 3)
-    assert kept(folder, "anna") == {1: (8, "saw", 1), 2: (10, "left edge of a saw, 10 of 10", 1)}
+    at_place(page, 3)
+    assert stored(folder, "anna") == {1: (8, "saw", 1), 2: (10, "left edge of a saw, 10 of 10", 1)}
     page.keyboard.press("ArrowLeft")
-    shown(page, 2)
+    at_place(page, 2)
     assert page.input_value("#words") == "left edge of a saw, 10 of 10"
     page.keyboard.press("0")  # a correction
     page.keyboard.press("n")
     assert page.input_value("#words") == ""
     page.keyboard.press("Enter")
-    shown(page, 3)
-    assert kept(folder, "anna")[2] == (0, "nothing", 2)
+    at_place(page, 3)
+    assert stored(folder, "anna")[2] == (0, "nothing", 2)
     assert page.inner_text("#progress") == "anna: feature 3 of 12, 2 answered"
 
 
@@ -108,20 +108,20 @@ def test_a_reload_goes_on_where_the_rater_was(page: Any, server: Server, folder:
     page.keyboard.press("3")
     page.keyboard.press("l")
     page.keyboard.press("Enter")
-    shown(page, 8)
+    at_place(page, 8)
     page.reload()
-    shown(page, 8)
+    at_place(page, 8)
     assert page.inner_text("#progress") == "ben: feature 8 of 12, 1 answered"
     page.goto("about:blank")
     page.faults.clear()  # the blank page is not the server's
     page.goto(f"http://127.0.0.1:{server.port}/#ben")  # without a place: the first feature that is open
-    shown(page, 1)
+    at_place(page, 1)
     at(page, server, "ben", 7)
     assert page.is_checked("input[name=rating][value='3']")
     assert page.is_checked("input[name=shows][value=lava]")
     page.go_back()
-    shown(page, 1)
-    assert kept(folder, "ben") == {7: (3, "lava", 1)}
+    at_place(page, 1)
+    assert stored(folder, "ben") == {7: (3, "lava", 1)}
 
 
 def test_a_second_tab_shows_the_answer_that_is_kept(page: Any, server: Server, folder: Path) -> None:
@@ -131,18 +131,18 @@ def test_a_second_tab_shows_the_answer_that_is_kept(page: Any, server: Server, f
     page.keyboard.press("6")
     page.keyboard.press("c")
     page.keyboard.press("Enter")
-    shown(page, 5)
+    at_place(page, 5)
     second.keyboard.press("1")
     second.keyboard.press("e")
     second.keyboard.press("Enter")
     second.wait_for_selector("#message.warning")
     assert "answered in another tab meanwhile" in second.inner_text("#message")
     assert second.is_checked("input[name=rating][value='6']")
-    assert kept(folder, "carl") == {4: (6, "coin", 1)}
+    assert stored(folder, "carl") == {4: (6, "coin", 1)}
     second.keyboard.press("1")
     second.keyboard.press("Enter")
-    shown(second, 5)
-    assert kept(folder, "carl") == {4: (1, "coin", 2)}
+    at_place(second, 5)
+    assert stored(folder, "carl") == {4: (1, "coin", 2)}
 
 
 def test_the_pictures_are_the_files_pixels(page: Any, server: Server, folder: Path) -> None:
@@ -191,18 +191,18 @@ def test_layouts(page: Any, server: Server, width: int) -> None:
 def test_names_and_words_are_text(page: Any, server: Server, folder: Path) -> None:
     page.goto(f"http://127.0.0.1:{server.port}/")
     page.get_by_role("button", name=SCRIPT, exact=True).click()
-    shown(page, 1)
+    at_place(page, 1)
     page.keyboard.press("5")
     page.fill("#words", SCRIPT)
     page.keyboard.press("Enter")
-    shown(page, 2)
+    at_place(page, 2)
     page.keyboard.press("ArrowLeft")
-    shown(page, 1)
+    at_place(page, 1)
     assert page.input_value("#words") == SCRIPT
     assert page.inner_text("#progress").startswith(SCRIPT)
     assert page.title() == "Rating features"
     assert page.evaluate("document.querySelectorAll('body script').length") == 0
-    assert kept(folder, SCRIPT) == {1: (5, SCRIPT, 1)}
+    assert stored(folder, SCRIPT) == {1: (5, SCRIPT, 1)}
 
 
 def test_a_page_from_elsewhere_cannot_answer(browser: Any, server: Server, folder: Path, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_page_from_elsewhere_cannot_answer(browser: Any, server: Server, folde
     with page.expect_navigation():
         page.evaluate("document.forms[0].submit()")
     assert "own page only" in page.inner_text("body")
-    assert kept(folder, "frida") == {}
+    assert stored(folder, "frida") == {}
     context.close()
 
 
@@ -249,13 +249,13 @@ def test_nothing_is_lost_when_the_server_goes_away(browser: Any, tmp_path: Path)
     with serving(folder, f"port={server.port}") as again:
         assert again.port == server.port
         page.keyboard.press("Enter")
-        shown(page, 2)
+        at_place(page, 2)
         for place in (2, 3):
             page.keyboard.press("4")
             page.keyboard.press("g")
             page.keyboard.press("Enter")
-            shown(page, min(place + 1, 3))
+            at_place(page, min(place + 1, 3))
         page.get_by_text("Thank you").wait_for()
         assert re.search("All 3 features are answered", page.inner_text("#message"))
         context.close()
-    assert kept(folder, "anna") == dict.fromkeys((1, 2, 3), (4, "surface", 1))
+    assert stored(folder, "anna") == dict.fromkeys((1, 2, 3), (4, "surface", 1))

@@ -11,6 +11,7 @@ from agents.checkpoint import save_agent, untrained_agent
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.report.page import FORMAT, SCRIPTS
+from scoring.report.views import checked_targets
 from test_commands import ROOT, refused, run
 
 QUICK = ["frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=50", "targets=[up]"]
@@ -81,17 +82,17 @@ def test_a_report_of_two_agents_and_a_film_of_its_trajectory(agent: Path, tmp_pa
 def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) -> None:
     config = yaml.safe_load((ROOT / "conf/report.yaml").read_text()) | {"agent": str(agent)}
     with pytest.raises(InputError, match="agent and compare are the same, small<b>-"):
-        report.read_agents(config | {"compare": str(agent)})
+        report.settings(config | {"compare": str(agent)})
     with pytest.raises(InputError, match="agent or compare is a list"):
-        report.read_agents(config | {"agent": ["a", "b"]})
+        report.settings(config | {"agent": ["a", "b"]})
     with pytest.raises(InputError, match="There is no checkpoint at runs"):
-        report.read_agents(config | {"agent": "runs/score/somebody"})
+        report.settings(config | {"agent": "runs/score/somebody"})
     with pytest.raises(InputError, match="features is 'rotated'; a report shows nmf or channels"):
         report.settings(config | {"features": "rotated"})
     with pytest.raises(InputError, match="bank is 'trajectory'; a report is scored on spread"):
         report.settings(config | {"bank": "trajectory"})
     with pytest.raises(InputError, match="targets has 'sideways'"):
-        report.targets(config | {"targets": ["sideways"]}, report.read_agents(config))
+        checked_targets([untrained_agent("compact", EnvOptions(), seed=1)], ["sideways"])
     with pytest.raises(InputError, match="its layers are 1a, 2a, 2b, 3a"):
         report.folder(config | {"layer": "5a"})
     where = f"agent='{agent}'"

@@ -10,7 +10,8 @@ from scoring.pipeline import VERSION
 from study_agents import write_agents
 from test_commands import refused, run
 
-SMALL = ("frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=99", "threads=1")
+THREADS = ("env_threads=1", "torch_threads=1")
+SMALL = ("frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=99", *THREADS)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from scoring.metrics.statistics import NO_NUMBER
@@ -26,9 +27,9 @@ RESEARCHER_2 = [8.75, 8.75, 10, 26.25, 56.25, 90, 70, 3.75, 6.25, 21.25, 45, 72.
 
 
 def test_the_published_example_of_shrout_and_fleiss() -> None:
-    found = icc(SHROUT_FLEISS)
-    assert found is not None
-    single, average = found
+    reliabilities = icc(SHROUT_FLEISS)
+    assert reliabilities is not None
+    single, average = reliabilities
     assert single.value == pytest.approx(0.29, abs=0.005)
     assert average.value == pytest.approx(0.62, abs=0.005)
     # From their mean squares (table 3: between targets 11.24, between judges 32.49, residual 1.02).
@@ -38,17 +39,37 @@ def test_the_published_example_of_shrout_and_fleiss() -> None:
     assert average.interval == pytest.approx((0.07, 0.93), abs=0.005)
 
 
+@pytest.mark.parametrize(("targets", "raters"), [(6, 4), (40, 3), (14, 2)])
+def test_an_independent_library_finds_the_same(targets: int, raters: int) -> None:
+    pingouin = pytest.importorskip("pingouin", reason="pingouin is not installed (pip install -e '.[test]')")
+    generator = np.random.default_rng(0)
+    table = generator.integers(0, 11, (targets, raters)) + 3 * generator.normal(size=(targets, 1))
+    long = pd.DataFrame(
+        {
+            "target": np.repeat(np.arange(targets), raters),
+            "rater": np.tile(np.arange(raters), targets),
+            "rating": table.reshape(-1),
+        }
+    )
+    theirs = pingouin.intraclass_corr(long, "target", "rater", "rating").set_index("Type")
+    reliabilities = icc(table)
+    assert reliabilities is not None
+    for own, kind in zip(reliabilities, ("ICC(A,1)", "ICC(A,k)"), strict=True):
+        assert own.value == pytest.approx(theirs.loc[kind, "ICC"], abs=1e-12)
+        assert own.interval == pytest.approx(theirs.loc[kind, "CI95"], abs=0.0051)  # theirs is rounded
+
+
 def test_the_two_researchers_of_hilton_et_al() -> None:
     table = np.array([RESEARCHER_1, RESEARCHER_2]).T
-    found = icc(table)
-    assert found is not None
+    reliabilities = icc(table)
+    assert reliabilities is not None
     # From variances: with two raters the error is half the variance of their difference.
     difference, mean = table[:, 0] - table[:, 1], table.mean(axis=1)
     error, between = np.var(difference, ddof=1) / 2, 2 * np.var(mean, ddof=1)
     judges = 14 * difference.mean() ** 2 / 2
-    assert found[0].value == pytest.approx((between - error) / (between + error + 2 * (judges - error) / 14))
-    assert found[0].value == pytest.approx(0.82, abs=0.005)
-    assert found[1].value == pytest.approx(0.90, abs=0.005)
+    assert reliabilities[0].value == pytest.approx((between - error) / (between + error + 2 * (judges - error) / 14))
+    assert reliabilities[0].value == pytest.approx(0.82, abs=0.005)
+    assert reliabilities[1].value == pytest.approx(0.90, abs=0.005)
     ranks = [np.array([np.mean([2 * (o < v) + (o == v) for o in row]) for v in row]) for row in table.T]
     assert mean_spearman(table) == pytest.approx(np.corrcoef(*ranks)[0, 1])
     assert mean_spearman(table) == pytest.approx(0.79, abs=0.005)
@@ -60,11 +81,11 @@ def test_a_rater_who_is_stricter_by_a_constant(shift: float) -> None:
     ratings = np.array([9.0, 4, 7, 3, 10, 6])
     s2 = ratings.var(ddof=1)
     table = np.stack([ratings, ratings - shift], axis=1)
-    found = icc(table)
-    assert found is not None
-    assert found[0].value == pytest.approx(s2 / (s2 + shift**2 / 2))
-    assert found[1].value == pytest.approx(s2 / (s2 + shift**2 / 4))
-    assert found[0].interval[0] < found[0].value < found[0].interval[1] <= 1
+    reliabilities = icc(table)
+    assert reliabilities is not None
+    assert reliabilities[0].value == pytest.approx(s2 / (s2 + shift**2 / 2))
+    assert reliabilities[1].value == pytest.approx(s2 / (s2 + shift**2 / 4))
+    assert reliabilities[0].interval[0] < reliabilities[0].value < reliabilities[0].interval[1] <= 1
     assert mean_spearman(table) == pytest.approx(1)
 
 
@@ -82,7 +103,7 @@ def test_complete_agreement_and_no_information() -> None:
 
 def test_random_ratings_do_not_agree() -> None:
     values = [icc(np.random.default_rng(seed).integers(0, 11, (40, 3)).astype(float)) for seed in range(200)]
-    single = [found[0] for found in values if found is not None]
+    single = [pair[0] for pair in values if pair is not None]
     assert np.mean([s.value for s in single]) == pytest.approx(0, abs=0.02)
     covered = np.mean([s.interval[0] <= 0 <= s.interval[1] for s in single])
     assert covered == pytest.approx(0.95, abs=0.04)
@@ -108,24 +129,24 @@ def test_the_interval_of_a_rating_against_all_resamples() -> None:
     assert draws.mean() == pytest.approx(np.mean(exact), abs=0.05)
     assert draws.std() == pytest.approx(np.std(exact), abs=0.03)
     assert set(np.round(draws, 6)) == set(np.round(exact, 6))
-    found = rating(table, 4000)
-    assert found.value == pytest.approx(32 / 6)
-    assert found.interval == pytest.approx(np.quantile(exact, [0.025, 0.975]), abs=0.35)
+    mean = rating(table, 4000)
+    assert mean.value == pytest.approx(32 / 6)
+    assert mean.interval == pytest.approx(np.quantile(exact, [0.025, 0.975]), abs=0.35)
 
 
 def test_answers_that_are_missing_do_not_count() -> None:
     table = np.array([[4, np.nan], [6, np.nan], [8, np.nan]])
-    found = rating(table, 2000)
+    mean = rating(table, 2000)
     alone = rating(table[:, :1], 2000)
-    assert found.value == alone.value == 6
+    assert mean.value == alone.value == 6
     assert rating(np.full((3, 2), np.nan)) == NO_NUMBER
 
 
 def test_the_correlation_of_four_agents_has_the_smallest_p_there_is() -> None:
-    found = rank_correlation(np.array([1.0, 4, 6, 9]), np.array([0.1, 0.2, 0.3, 0.4]))
-    assert found is not None
-    assert found[0] == pytest.approx(1)
-    assert found[1] == pytest.approx(1 / 24)
+    correlation = rank_correlation(np.array([1.0, 4, 6, 9]), np.array([0.1, 0.2, 0.3, 0.4]))
+    assert correlation is not None
+    assert correlation[0] == pytest.approx(1)
+    assert correlation[1] == pytest.approx(1 / 24)
     worst = rank_correlation(np.array([9.0, 6, 4, 1]), np.array([0.1, 0.2, 0.3, 0.4]))
     assert worst is not None
     assert worst[0] == pytest.approx(-1)

@@ -84,9 +84,9 @@ def test_each_place_shows_the_frame_that_fires_there_most() -> None:
     opacity = 0.15 + 0.85 * 2 / 8
     np.testing.assert_allclose(corner[6:, 6:], EMPTY + opacity * (frames[2, :10, :10].astype(float) - EMPTY), atol=0.51)
     assert (corner[:6] == EMPTY).all()
-    shown = np.zeros(sheet.shape[:2], dtype=bool)
-    shown[2 * pitch : 2 * pitch + PATCH, 3 * pitch : 3 * pitch + PATCH] = shown[:PATCH, :PATCH] = True
-    assert (sheet[~shown] == EMPTY).all()
+    filled = np.zeros(sheet.shape[:2], dtype=bool)
+    filled[2 * pitch : 2 * pitch + PATCH, 3 * pitch : 3 * pitch + PATCH] = filled[:PATCH, :PATCH] = True
+    assert (sheet[~filled] == EMPTY).all()
 
 
 def test_no_frame_fills_the_screen() -> None:

@@ -20,15 +20,15 @@ def test_bounds_can_be_missed() -> None:
 def test_bounds_are_told() -> None:
     assert at_least("a", 1, 0.95).bound == ">= 0.95"
     assert at_most("a", 1, 1e-9).bound == "<= 1e-09"
-    told = reported("a", 0.2, "as it falls")
-    assert (told.bound, told.passed, told.note) == ("none", True, "as it falls")
+    check = reported("a", 0.2, "as it falls")
+    assert (check.bound, check.passed, check.note) == ("none", True, "as it falls")
 
 
 @pytest.mark.parametrize(("features", "count", "sets"), [("channels", 32, 1), ("nmf", 8, 1), ("rotated", 160, 5)])
 def test_features_are_dead_below_their_share_of_a_set(subject: Subject, features: str, count: int, sets: int) -> None:
-    own = judged(subject, features)
-    mass = np.abs(own.measured.maps).sum(axis=(0, 2, 3), dtype=np.float64)
-    np.testing.assert_array_equal(own.verdict.alive, mass / mass.sum() >= Cutoffs.dead / sets)
-    assert len(own.verdict.alive) == count
-    assert fraction(own) == own.verdict.interpretable.sum() / count
-    assert grade(own) == pytest.approx(own.verdict.grades.sum() / count)
+    scored = judged(subject, features)
+    mass = np.abs(scored.measured.maps).sum(axis=(0, 2, 3), dtype=np.float64)
+    np.testing.assert_array_equal(scored.verdict.alive, mass / mass.sum() >= Cutoffs.dead / sets)
+    assert len(scored.verdict.alive) == count
+    assert fraction(scored) == scored.verdict.interpretable.sum() / count
+    assert grade(scored) == pytest.approx(scored.verdict.grades.sum() / count)

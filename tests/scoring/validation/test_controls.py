@@ -26,8 +26,8 @@ def test_a_distilled_network_reaches_its_loss_or_says_how_far_it_came() -> None:
     student, reached = distilled("compact", frames, values, loss=0.3, seed=0, batch=16)
     assert reached <= 0.3
     with torch.no_grad():
-        told = student.network(torch.from_numpy(frames))[1].numpy()
-    assert np.corrcoef(told, values)[0, 1] > 0.7
+        outputs = student.network(torch.from_numpy(frames))[1].numpy()
+    assert np.corrcoef(outputs, values)[0, 1] > 0.7
     _, reached = distilled("compact", frames, values, loss=0, seed=0, most=1)
     assert reached > 0.3
 

@@ -11,9 +11,9 @@ SENSES = {"coin": 1, "saw": -1, "enemy": -1, "lava": -1, "crate": 0}
 
 
 def test_terms_by_a_loop_over_features_and_kinds(subject: Subject) -> None:
-    own = judged(subject, "channels")
-    kappa, causal, sign = (np.nan_to_num(a) for a in (own.verdict.kappa, own.verdict.causal, own.verdict.sign))
-    energies = own.measured.energies
+    scored = judged(subject, "channels")
+    kappa, causal, sign = (np.nan_to_num(a) for a in (scored.verdict.kappa, scored.verdict.causal, scored.verdict.sign))
+    energies = scored.measured.energies
     allowed = [name for name in SENSES if subject.eligible[subject.game.index(name)]]
     assert len(allowed) >= 2
     best, effect, agreement, weight = [], [], 0.0, 0.0
@@ -29,11 +29,11 @@ def test_terms_by_a_loop_over_features_and_kinds(subject: Subject) -> None:
             on_kind = energies.energy()[k, c] * energies.share()[k] if SENSES[name] else 0
             agreement += on_kind * SENSES[name] * sign[k, c]
             weight += on_kind
-    found = terms(own)
-    assert found.kappa == pytest.approx(np.mean(best))
-    assert found.causal == pytest.approx(np.mean(effect))
-    assert found.sign == pytest.approx(agreement / weight)
-    assert found.graded == pytest.approx(own.verdict.grades.mean())
+    result = terms(scored)
+    assert result.kappa == pytest.approx(np.mean(best))
+    assert result.causal == pytest.approx(np.mean(effect))
+    assert result.sign == pytest.approx(agreement / weight)
+    assert result.graded == pytest.approx(scored.verdict.grades.mean())
     assert channel_levels([subject])["kappa"] == (pytest.approx(np.mean(best)), 0)
 
 
