@@ -320,8 +320,9 @@ class Trainer:
         if self.config.deterministic:
             was, now = was | metadata["circumstances"], now | self.config.circumstances()
         for key, value in now.items():
-            if was.get(key, UNWRITTEN.get(key)) != value:
-                raise CheckpointError(f"{path} was trained with {key} = {was[key]}; it cannot go on with {value}.")
+            before = was.get(key, UNWRITTEN.get(key))
+            if before != value:
+                raise CheckpointError(f"{path} was trained with {key} = {before}; it cannot go on with {value}.")
         if metadata["renderer"] != renderer_sha256():
             raise CheckpointError(
                 f"{path} was trained on frames of renderer {metadata['renderer'][:12]}; "

@@ -4,12 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from agents.checkpoint import untrained_agent
 from agents.evaluation import Evaluation
 from rollouts.env import EnvOptions
 from scoring.metrics.statistics import Number
-from scoring.record import AgainstChance, Orbay, Record
-from scoring.report.overview import HEIGHT, WIDTH, Cell, Row, cell, curves, details, rows, sentence
+from scoring.record import (
+    AgainstChance,
+    AgentRecord,
+    BankRecord,
+    Diagnostics,
+    Headline,
+    LayerRecord,
+    Orbay,
+    Record,
+    Spread,
+    TargetValue,
+)
+from scoring.report.overview import Cell, Row, details, rows, sentence
+from scoring.settings import ScoreConfig
+from scoring.verdict import Cutoffs
 
 
 @pytest.fixture
@@ -100,5 +112,3 @@ def test_details_say_what_the_numbers_rest_on(record: Record) -> None:
     assert lines["completeness error"] == "mean 0.01, sd 0.02, max 0.5"
     assert lines["cut-offs"].startswith("kappa 0.125, fixed 0.2")
     assert lines["versions"] == "renderer_sha256 0123456789ab"
-
-
