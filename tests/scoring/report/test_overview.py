@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from agents.checkpoint import untrained_agent
 from agents.evaluation import Evaluation
 from rollouts.env import EnvOptions
 from scoring.metrics.statistics import Number
@@ -19,7 +20,7 @@ from scoring.record import (
     Spread,
     TargetValue,
 )
-from scoring.report.overview import Cell, Row, details, rows, sentence
+from scoring.report.overview import HEIGHT, WIDTH, Cell, Row, cell, curves, details, rows, sentence
 from scoring.settings import ScoreConfig
 from scoring.verdict import Cutoffs
 
@@ -112,3 +113,15 @@ def test_details_say_what_the_numbers_rest_on(record: Record) -> None:
     assert lines["completeness error"] == "mean 0.01, sd 0.02, max 0.5"
     assert lines["cut-offs"].startswith("kappa 0.125, fixed 0.2")
     assert lines["versions"] == "renderer_sha256 0123456789ab"
+
+
+def test_numbers_and_curves_of_the_overview() -> None:
+    found = cell(Number(0.5, (-1.0, 3.0)), most=2)
+    assert (found.value, found.low, found.high) == (0.25, 0, 1)
+    assert found.text == "0.50 (−1.00 to 3.00)"
+    assert cell(Number()).value is None
+    agents = [untrained_agent("compact", EnvOptions(), seed) for seed in (0, 1)]
+    agents[0].curve = [(0, 0.0), (200, 10.0)]
+    drawn = curves(agents)
+    assert drawn["lines"] == [f"40.0,{HEIGHT - 25:.1f} {WIDTH - 10:.1f},10.0", ""]
+    assert drawn["steps"] == 200
