@@ -412,6 +412,24 @@ def save_state(trainer: Trainer, folder: Path) -> None:
     new.replace(state)
 
 
+def lighten(source: Path, target: Path) -> None:
+    """Write a third of a state: what may be kept of a begun training where space is dear.
+
+    The environments are left out, so a training goes on from it with new episodes, and Adam's moments are rounded to
+    bfloat16 (three digits of what scales each weight's step). Raises `CheckpointError` where `source` is no state.
+    """
+    tensors, metadata = load_tensors(source)
+    if metadata.get("format") != STATE_FORMAT:
+        raise CheckpointError(f"{source} holds '{metadata.get('format')}', not a training state ('{STATE_FORMAT}').")
+    moments = ("exp_avg", "exp_avg_sq")
+    light = {
+        name: tensor.to(torch.bfloat16) if name.endswith(moments) else tensor
+        for name, tensor in tensors.items()
+        if name.startswith(("network.", "adam."))
+    }
+    save_tensors(target, light, metadata | {"environments": False})
+
+
 def milestone_path(folder: Path, part: int, parts: int) -> Path:
     """Where the agent is kept at the end of part `part` of `parts`."""
     return folder / f"agent-{part}of{parts}.safetensors"

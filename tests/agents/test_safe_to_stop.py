@@ -189,7 +189,8 @@ def test_signals_end_a_run_with_its_own_status_and_the_command_goes_on(tmp_path:
 
 
 def test_every_setting_that_shapes_a_run_is_held_fast() -> None:
-    shaping = {"network", "options", "actions", "ppo", "distillation", "seed", "computation"}
+    """`distillation` by a check of its own: what it was in the steps that are done (test_distillation.py)."""
+    shaping = {"network", "options", "actions", "ppo", "seed", "computation", "distillation"}
     running = {"total_steps", "env_threads", "checkpoint_minutes", "evaluation_episodes", "milestones", "deterministic"}
     assert set(TrainConfig.__dataclass_fields__) == shaping | running
     assert set(TrainConfig().fixed()) == {"network", "options", "actions", "ppo", "seed", "bfloat16"}

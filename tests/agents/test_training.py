@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from agents.checkpoint import CheckpointError, load_agent
+from agents.checkpoint import CheckpointError, load_agent, save_agent
 from agents.computation import Computation
 from agents.ppo import PPOConfig, RewardNormaliser
-from agents.training import STATE, TrainConfig, Trainer, milestone_path, train
+from agents.training import STATE, TrainConfig, Trainer, lighten, milestone_path, train
 from rollouts.env import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
@@ -132,6 +132,28 @@ def test_a_state_without_environments_goes_on_with_new_episodes(
     for one, other in zip(trainer.envs, again.envs, strict=True):
         assert np.array_equal(observe(one)[1], observe(other)[1])
     assert trainer.step().steps == 4096
+
+
+def test_a_light_state_has_the_same_weights_and_moments_to_three_digits_and_goes_on(tmp_path: Path) -> None:
+    trainer = Trainer(SMALL)
+    for _ in range(2):
+        trainer.step()
+    trainer.save(tmp_path / STATE)
+    lighten(tmp_path / STATE, tmp_path / "light.safetensors")
+    assert (tmp_path / "light.safetensors").stat().st_size < 0.75 * (tmp_path / STATE).stat().st_size
+    again = Trainer(SMALL)
+    again.load(tmp_path / "light.safetensors")
+    for ours, theirs in zip(again.agent.network.parameters(), trainer.agent.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+        for moment in ("exp_avg", "exp_avg_sq"):
+            rounded, exact = (t.learner.optimiser.state[p][moment] for t, p in ((again, ours), (trainer, theirs)))
+            torch.testing.assert_close(rounded, exact, rtol=2**-8, atol=0)
+    assert again.agent.curve == trainer.agent.curve
+    assert again.normaliser.variance == trainer.normaliser.variance
+    assert again.step().steps == 3 * 256
+    save_agent(tmp_path / "agent.safetensors", trainer.agent)
+    with pytest.raises(CheckpointError, match="holds 'coinrun-agent-1', not a training state"):
+        lighten(tmp_path / "agent.safetensors", tmp_path / "other.safetensors")
 
 
 def test_halves_hold_different_environments_and_one_rollout_keeps_them_apart() -> None:

@@ -20,6 +20,7 @@ import train
 from agents.banks import BankSettings
 from agents.checkpoint import save_agent, untrained_agent
 from agents.computation import Computation, choose
+from agents.distillation import DistillationConfig
 from agents.naming import differences
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
@@ -68,6 +69,7 @@ def test_presets_are_the_defaults_of_the_code() -> None:
     config = configuration("train")
     assert build(PPOConfig, config["train"]["ppo"], "train.ppo") == PPOConfig()
     assert build(EnvOptions, config["env"], "env") == EnvOptions()
+    assert build(DistillationConfig, config["distillation"], "distillation") == DistillationConfig()
     chosen = train.settings(config)
     assert replace(chosen, computation=Computation(), env_threads=1) == TrainConfig()
     assert chosen.computation == choose("compact", chosen.total_steps)
@@ -111,7 +113,14 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path) -> None:
         {"run__precision": "float32"},
         {"run__path": "plain"},
         {"run__path": "contiguous"},
+        {"actions": "distinct"},
+        {"train__ppo__decay_start": 1e6},
+        {"distillation__teacher": "a", "distillation__steps": 1e6},
+        {"distillation__teacher": "a", "distillation__steps": 25e6},
+        {"distillation__teacher": "a", "distillation__steps": 25e6, "distillation__epochs": 3},
     ]
+    assert name(distillation__teacher="a", distillation__steps=25e6) == "compact-hard-n0-s0-distilled"
+    assert name(distillation__teacher="a", distillation__steps=1e6) == "compact-hard-n0-s0-distilled1000000"
     different = {name(**change) for change in changes}
     assert len(different) == len(changes)
     scored = configuration("score", f"agent={agent}")
@@ -217,6 +226,9 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
     assert "train.total_steps is 2.5; it must be a whole number" in refused(
         "train", "train.total_steps=2.5", cwd=tmp_path
     )
+    assert "give both, or neither" in refused("train", "distillation.steps=5", cwd=tmp_path)
+    missing = ("distillation.teacher=missing.safetensors", "distillation.steps=5")
+    assert "There is no teacher at missing.safetensors" in refused("train", *missing, cwd=tmp_path)
     assert "env.levels" in refused("train", "env.levels=5", cwd=tmp_path)
     renamed = "There is no setting 'threads' here; env_threads are those that step the environments"
     assert renamed in refused("score", f"agent={agent}", "threads=2", cwd=tmp_path)
@@ -241,12 +253,13 @@ def test_a_folder_in_use_is_refused(agent: Path, tmp_path: Path) -> None:
         assert "is in use by another process" in refused("collect", f"agent={agent}", cwd=tmp_path)
 
 
-def test_every_training_scalar_is_explained() -> None:
+def test_every_training_scalar_is_explained(agent: Path) -> None:
     from agents.training import Trainer
     from test_training import SMALL
 
     explained = (ROOT / "docs/metrics.md").read_text()
-    for name in Trainer(SMALL).step().scalars:
+    distilled = replace(SMALL, distillation=DistillationConfig(str(agent), 256))
+    for name in Trainer(SMALL).step().scalars | Trainer(distilled).step().scalars:
         assert f"`{name}`" in explained
 
 

@@ -1,0 +1,41 @@
+"""The command that measures how many levels agents complete."""
+
+from pathlib import Path
+
+from agents.checkpoint import save_agent, save_tensors, untrained_agent
+from agents.completion import read
+from rollouts.env import EnvOptions
+from test_commands import refused, run
+
+
+def test_a_trainings_folder_is_measured_once_and_its_state_is_no_agent(tmp_path: Path) -> None:
+    for name, seed in (("agent-1of2", 0), ("agent", 1)):
+        agent = untrained_agent("compact", EnvOptions(num_levels=3), seed)
+        save_agent(tmp_path / f"run/{name}.safetensors", agent)
+    save_tensors(tmp_path / "run/state.safetensors", {}, {"format": "coinrun-training-3"})
+    command = ("agent=run", "episodes=2", "env_threads=1", "torch_threads=1")
+    done = run("evaluate", *command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2 episodes of each" in done.stdout
+    rows = read(tmp_path / "runs/evaluate/evaluations.json")
+    assert [(row.agent, row.levels) for row in rows] == [
+        ("run/agent-1of2", "training"),
+        ("run/agent-1of2", "unseen"),
+        ("run/agent", "training"),
+        ("run/agent", "unseen"),
+    ]
+    table = tmp_path / "runs/evaluate/evaluations.json"
+    before = table.stat().st_mtime_ns
+    assert run("evaluate", *command, cwd=tmp_path).returncode == 0
+    assert table.stat().st_mtime_ns == before
+
+
+def test_bad_input_is_answered_with_one_sentence(tmp_path: Path) -> None:
+    assert "There is no checkpoint at missing" in refused("evaluate", "agent=missing", cwd=tmp_path)
+    save_tensors(tmp_path / "run/state.safetensors", {}, {"format": "coinrun-training-3"})
+    assert "agent is run, where there are no agents" in refused("evaluate", "agent=run", cwd=tmp_path)
+    save_agent(tmp_path / "a.safetensors", untrained_agent("compact", EnvOptions(), 0))
+    assert "episodes is 0" in refused("evaluate", "agent=a.safetensors", "episodes=0", cwd=tmp_path)
+    assert "episodes is 'x'; it must be a number" in refused(
+        "evaluate", "agent=a.safetensors", "episodes=x", cwd=tmp_path
+    )
