@@ -6,7 +6,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
 
 from rollouts.procgen_state import State
 
@@ -77,6 +76,9 @@ class Renderer(Protocol):
 
 def dilate(mask: Mask, pixels: int) -> Mask:
     """The mask (..., 64, 64) widened by `pixels` in every direction, diagonals included."""
+    # Here, and not above: a game's table is read by trainings, which run where there is no SciPy.
+    from scipy.ndimage import maximum_filter
+
     if pixels == 0:
         return mask
     size = (1,) * (mask.ndim - 2) + (2 * pixels + 1,) * 2
