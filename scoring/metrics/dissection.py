@@ -5,7 +5,7 @@ covers. A cell counts as y of a positive and 1 - y of a negative."""
 
 import numpy as np
 
-from scoring.metrics.arrays import FloatArray, Labels, Maps, ratio
+from scoring.metrics.arrays import FloatArray, Labels, Maps, check_axes, ratio
 from scoring.threads import divide
 
 
@@ -17,6 +17,7 @@ def detection(z: Maps, y: Maps) -> tuple[FloatArray, FloatArray]:
     is the sum over thresholds of the gain in recall times the precision, where cells with equal z pass a threshold
     together; (AP - p_c) / (1 - p_c) is 0 at chance. Both are nan for a class that never shows.
     """
+    check_axes(z=(z, "N K H W"), y=(y, "N C H W"))
     scores, shares = _flat(z), _flat(y)
     iou, precision = np.full((2, len(scores), len(shares)), np.nan)
     visible = [(c, np.flatnonzero(row), row[row > 0].astype(np.float64)) for c, row in enumerate(shares) if row.any()]
@@ -55,6 +56,7 @@ def stability(before: FloatArray, after: FloatArray, kind: Labels, classes: int)
     `before` and `after` (K, M) hold it for M objects of class `kind` (M,). nan for fewer than three objects, or where
     one of the two does not vary.
     """
+    check_axes(before=(before, "K M"), after=(after, "K M"), kind=(kind, "M"))
     result = np.full((len(before), classes), np.nan)
     for c in range(classes):
         own = kind == c

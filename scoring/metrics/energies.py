@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rollouts.errors import InputError
-from scoring.metrics.arrays import BoolArray, FloatArray, IntArray, Labels, Maps, Weights, ratio
+from scoring.metrics.arrays import BoolArray, FloatArray, IntArray, Labels, Maps, Weights, check_axes, ratio
 
 DRAWS = 256
 """Draws of environments taken at once: a limit to memory."""
@@ -50,8 +50,9 @@ class Energies:
     def from_maps(cls, alpha: Maps, masks: Maps, environment: Labels, time: Labels) -> "Energies":
         """From `alpha` (N, K, H, W), `masks` (N, C, H, W), `environment` (N,) and sampling `time` (N,), in any order.
 
-        Raises `InputError` unless all environments have frames at the same times.
+        Raises `InputError` for shapes that do not match, and unless all environments have frames at the same times.
         """
+        check_axes(alpha=(alpha, "N K H W"), masks=(masks, "N C H W"), environment=(environment, "N"), time=(time, "N"))
         order, environments = _by_environment(environment, time)
         samples = len(order) // environments
         signed_maps, y = (
@@ -143,7 +144,7 @@ class Energies:
         return ratio(_linear(m, self.signed), self._on_class(m))
 
     def _weights(self, weights: Weights | None) -> FloatArray:
-        return np.ones(self.environments) if weights is None else weights.astype(np.float64)
+        return _counted(weights, mass=(self.mass, "K E"))
 
     def _mass(self, m: FloatArray) -> FloatArray:
         return _linear(m, self.mass)[..., None]
@@ -158,7 +159,7 @@ def causal_effect(original: FloatArray, removed: FloatArray, weights: Weights | 
     `original` and `removed` (K, C, E) are the two sums over each environment's frames that show the class, with y of
     the original frame and w not normalised. `weights` (..., E) as for `Energies`; returns (..., K, C).
     """
-    m = np.ones(original.shape[-1]) if weights is None else weights.astype(np.float64)
+    m = _counted(weights, original=(original, "K C E"), removed=(removed, "K C E"))
     return 1 - ratio(_linear(m, removed), _linear(m, original))
 
 
@@ -167,8 +168,18 @@ def eligible(pixels: Labels, episode: Labels, min_pixels: int = 4, min_episodes:
 
     `pixels` (N, C) counts the visible, undilated pixels of each class; `episode` (N,).
     """
+    check_axes(pixels=(pixels, "N C"), episode=(episode, "N"))
     seen = pixels >= min_pixels
     return np.array([np.unique(episode[frames]).size >= min_episodes for frames in seen.T])
+
+
+def _counted(weights: Weights | None, **arrays: tuple[FloatArray, str]) -> FloatArray:
+    """`weights` (..., E), once each by default, which must fit the arrays; these have an axis E."""
+    environments = check_axes(**arrays)["E"]
+    if weights is None:
+        return np.ones(environments)
+    check_axes(**arrays, weights=(weights, "... E"))
+    return weights.astype(np.float64)
 
 
 def _by_environment(environment: Labels, time: Labels) -> tuple[IntArray, int]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from scoring.metrics.arrays import BoolArray, FloatArray, Labels, Maps
+from scoring.metrics.arrays import BoolArray, FloatArray, Labels, Maps, check_axes
 
 
 def threshold(w: Maps, tau: float = 0.1) -> BoolArray:
@@ -26,6 +26,7 @@ def orbay_chance(covered: Iterable[BoolArray], objects: BoolArray, environment: 
 
     Of any other frame, where there is one environment only; nan where there is one frame only. `environment` (frames,).
     """
+    check_axes(objects=(objects, "N H W"), environment=(environment, "N"))
     if len(environment) == 1:
         return float("nan")
     labels = environment if len(np.unique(environment)) > 1 else np.arange(len(environment))
@@ -40,6 +41,7 @@ def _mean_precision(covered: Iterable[BoolArray], objects: FloatArray) -> float:
     """Mean over frames and features of the mean of `objects` (frames, 64, 64) over B, empty B skipped."""
     shares = []
     for boxes in covered:
+        check_axes(objects=(objects, "N H W"), covered=(boxes, "N H W"))
         area = np.count_nonzero(boxes, axis=(1, 2))
         hit = np.einsum("nij,nij->n", boxes, objects)
         shares.append(hit[area > 0] / area[area > 0])

@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 
 from rollouts.errors import InputError
-from scoring.metrics.arrays import BoolArray, FloatArray, IntArray, ratio
+from scoring.metrics.arrays import BoolArray, FloatArray, IntArray, check_axes, ratio
 from scoring.metrics.energies import DRAWS, Energies
 
 
@@ -120,6 +120,7 @@ def best_class_lift(
     (K,); `weights` (..., E) says how often each environment counts, once by default. Raises `InputError` below four
     environments: chance needs two in each half.
     """
+    check_axes(signed=(energies.signed, "K C E"), eligible=(eligible, "C"), alive=(alive, "K"))
     count = energies.environments
     half = halves(count, seed, splits)
     if weights is not None:
