@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 import report
 from agents.checkpoint import save_agent, untrained_agent
@@ -12,7 +11,7 @@ from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.report.page import FORMAT, SCRIPTS
 from scoring.report.views import checked_targets
-from test_commands import ROOT, refused, run
+from test_commands import configuration, refused, run
 
 QUICK = ["frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=50", "targets=[up]"]
 
@@ -80,7 +79,7 @@ def test_a_report_of_two_agents_and_a_film_of_its_trajectory(agent: Path, tmp_pa
 
 
 def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) -> None:
-    config = yaml.safe_load((ROOT / "conf/report.yaml").read_text()) | {"agent": str(agent)}
+    config = configuration("report", f"agent='{agent}'")
     with pytest.raises(InputError, match="agent and compare are the same, small<b>-"):
         report.settings(config | {"compare": str(agent)})
     with pytest.raises(InputError, match="agent or compare is a list"):
@@ -104,7 +103,7 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
 
 
 def test_a_folder_is_a_function_of_the_settings(agent: Path, tmp_path: Path) -> None:
-    config = yaml.safe_load((ROOT / "conf/report.yaml").read_text()) | {"agent": str(agent)}
+    config = configuration("report", f"agent='{agent}'")
     changes: list[dict[str, object]] = [
         {},
         {"compare": "untrained:compact:0"},
