@@ -1,18 +1,13 @@
 """The commands as a user runs them: names of folders, presets, and one sentence for bad input."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 import yaml
-from hydra import compose, initialize_config_dir
 
 import collect
 import score
@@ -24,37 +19,11 @@ from agents.distillation import DistillationConfig
 from agents.naming import differences
 from agents.ppo import PPOConfig
 from agents.training import TrainConfig
-from common.command import plain
+from commands import ROOT, configuration, refused, run
 from common.values import build
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.settings import ScoreConfig
-
-ROOT = Path(__file__).parents[2]
-
-
-def run(script: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(ROOT / "scripts" / f"{script}.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=300, check=False)
-
-
-def refused(script: str, *arguments: str, cwd: Path) -> str:
-    """The one sentence that a command ends with; no traceback, and nothing left behind."""
-    done = run(script, *arguments, cwd=cwd)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    lines = [line for line in done.stderr.splitlines() if not line.startswith("Error executing job")]
-    assert len(lines) == 1
-    assert lines[0].startswith("error: ")
-    assert not list(cwd.rglob("*.json")) + list(cwd.rglob("*.parquet")) + list(cwd.rglob("*.zip"))
-    return lines[0]
-
-
-def configuration(command: str, *overrides: str) -> dict[str, Any]:
-    """What Hydra makes of a command's files."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return plain(compose(command, list(overrides)))
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +136,7 @@ def test_whole_numbers_may_be_written_with_an_exponent() -> None:
 def test_training_scoring_and_running_twice(tmp_path: Path) -> None:
     """The thin path through all commands, on a small scale."""
     small = ["train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "train.total_steps=512", "run.evaluation_episodes=8"]
-    done = run("train", *small, "env.num_levels=1e1", cwd=tmp_path)
+    done = run("train", *small, "env.num_levels=1e1", cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs/train").iterdir()
     assert folder.name == "compact-hard-n10-s0-numenvs8-rolloutsteps32"
@@ -180,7 +149,7 @@ def test_training_scoring_and_running_twice(tmp_path: Path) -> None:
     assert trained.stat().st_mtime_ns == before
 
     quick = ["frames=64", "pool_frames=64", "steps=2", "refits=1", "bootstrap=50", "permutations=50"]
-    done = run("score", f"agent={trained.relative_to(tmp_path)}", *quick, cwd=tmp_path)
+    done = run("score", f"agent={trained.relative_to(tmp_path)}", *quick, cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     (scored,) = (tmp_path / "runs/score").iterdir()
     summary = json.loads((scored / "scores.json").read_text())
@@ -238,7 +207,7 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_written(agent: Path, tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file where the folder should be")
-    sentence = refused("collect", f"agent={agent}", "frames=64", "pool_frames=0", cwd=tmp_path)
+    sentence = refused("collect", f"agent={agent}", "frames=64", "pool_frames=0", cwd=tmp_path, fresh=True)
     assert "runs" in sentence
 
 
@@ -275,5 +244,5 @@ def test_curves_are_drawn_of_agents_that_remember_them(agent: Path, tmp_path: Pa
     assert "remembers no learning curve" in refused("curves", f"agents={agent}", "output=a.png", cwd=tmp_path)
     assert "agents is an empty list" in refused("curves", "agents=[]", "output=a.png", cwd=tmp_path)
     zoo = ROOT / "zoo/compact-hard-all.safetensors"
-    assert run("curves", f"agents=[{zoo}]", "output=a.png", cwd=tmp_path).returncode == 0
+    assert run("curves", f"agents=[{zoo}]", "output=a.png", cwd=tmp_path, fresh=True).returncode == 0
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,40 +1,26 @@
 """The command that edits features out of an agent."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 
 import edit
 from agents.banks import BankSettings
 from agents.checkpoint import save_agent, untrained_agent
 from agents.failures import Failures
-from common.command import plain
+from commands import configuration, run
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.editing import EPISODES, EditConfig, failures_table
 from scoring.settings import ScoreConfig
 
-ROOT = Path(__file__).parents[2]
-
-
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "scripts/edit.py"), *arguments]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, timeout=200, check=False)
-
 
 def defaults() -> dict[str, Any]:
-    """What Hydra makes of the command's files."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return plain(compose("edit", ["agent=some.safetensors"]))
+    return configuration("edit", "agent=some.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +36,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_playing_unedited_and_edited(agent: Path, tmp_path: Path) -> None:
     small = [f"agent={agent}", "frames=64", "pool_frames=64", "steps=2", "components=2"]
-    done = run(*small, "episodes=4e0", cwd=tmp_path)
+    done = run("edit", *small, "episodes=4e0", cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs/edit").iterdir()
     assert folder.name.endswith("-featureall-episodes4")
@@ -66,12 +52,12 @@ def test_playing_unedited_and_edited(agent: Path, tmp_path: Path) -> None:
         assert edited.shape == (32,)
         assert np.array_equal(np.sort(edited), np.sort(control))
         assert not np.array_equal(edited, control)
-    assert "is finished; nothing to do." in run(*small, "episodes=4", "layer=2b", cwd=tmp_path).stdout
+    assert "is finished; nothing to do." in run("edit", *small, "episodes=4", "layer=2b", cwd=tmp_path).stdout
 
     # A run that was stopped after two of five goes on from there, to the same result.
     shorter = document | {"played": {name: document["played"][name] for name in ("unedited", "without 0")}}
     (folder / "edit.json").write_text(json.dumps(shorter))
-    done = run(*small, "episodes=4", cwd=tmp_path)
+    done = run("edit", *small, "episodes=4", cwd=tmp_path)
     assert "Playing unedited" not in done.stdout
     assert json.loads((folder / "edit.json").read_text()) == document
 
@@ -91,7 +77,7 @@ def test_bad_input_is_refused_before_anything_is_played(agent: Path, tmp_path: P
     ):
         with pytest.raises(InputError, match=message):
             edit.folder(defaults() | {"agent": str(agent)} | changes)
-    done = run(f"agent={agent}", "feature=-1", cwd=tmp_path)
+    done = run("edit", f"agent={agent}", "feature=-1", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == ["error: feature is -1; there are 8 features, 0 to 7, or all."]
     assert not (tmp_path / "runs").exists()

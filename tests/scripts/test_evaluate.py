@@ -4,8 +4,8 @@ from pathlib import Path
 
 from agents.checkpoint import save_agent, save_tensors, untrained_agent
 from agents.completion import read
+from commands import refused, run
 from rollouts.env import EnvOptions
-from test_commands import refused, run
 
 
 def test_a_trainings_folder_is_measured_once_and_its_state_is_no_agent(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_a_trainings_folder_is_measured_once_and_its_state_is_no_agent(tmp_path:
         save_agent(tmp_path / f"run/{name}.safetensors", agent)
     save_tensors(tmp_path / "run/state.safetensors", {}, {"format": "coinrun-training-3"})
     command = ("agent=run", "episodes=2", "env_threads=1", "torch_threads=1")
-    done = run("evaluate", *command, cwd=tmp_path)
+    done = run("evaluate", *command, cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     assert "2 episodes of each" in done.stdout
     rows = read(tmp_path / "runs/evaluate/evaluations.json")

@@ -7,7 +7,7 @@ import yaml
 
 import ladder
 from agents.checkpoint import load_agent, load_tensors
-from test_commands import ROOT, refused, run
+from commands import ROOT, refused, run
 
 TINY = (
     "train.total_steps=512",
@@ -44,7 +44,7 @@ def test_rungs_of_two_seeds_share_no_levels_and_any_prefix_is_a_study() -> None:
 
 
 def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) -> None:
-    done = run("ladder", "levels=[3]", *TINY, cwd=tmp_path)
+    done = run("ladder", "levels=[3]", *TINY, cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     shipped = tmp_path / "zoo/ladder/compact-n3-s0.safetensors"
     tensors, _ = load_tensors(shipped)

@@ -7,11 +7,11 @@ import pytest
 
 import report
 from agents.checkpoint import save_agent, untrained_agent
+from commands import configuration, refused, run
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.report.page import FORMAT, SCRIPTS
 from scoring.report.views import checked_targets
-from test_commands import configuration, refused, run
 
 QUICK = ["frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=50", "targets=[up]"]
 
@@ -25,7 +25,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_report_of_two_agents_and_a_film_of_its_trajectory(agent: Path, tmp_path: Path) -> None:
     asked = [f"agent='{agent}'", "compare=untrained:compact:0", *QUICK, "output=mine"]
-    done = run("report", *asked, cwd=tmp_path)
+    done = run("report", *asked, cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     assert "mine/index.html" in done.stdout.replace("\n", "")
     folder = tmp_path / "mine"
@@ -71,9 +71,8 @@ def test_a_report_of_two_agents_and_a_film_of_its_trajectory(agent: Path, tmp_pa
     assert "thesis exists and is not a report; it is left as it is." in taken.stderr
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.txt"]
 
-    film = run(
-        "video", f"agent='{agent}'", "output=film.gif", "frames=64", "steps=2", "first=3", "last=8", cwd=tmp_path
-    )
+    filmed = (f"agent='{agent}'", "output=film.gif", "frames=64", "steps=2", "first=3", "last=8")
+    film = run("video", *filmed, cwd=tmp_path, fresh=True)
     assert film.returncode == 0, film.stderr
     assert (tmp_path / "film.gif").read_bytes()[:4] == b"GIF8"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from commands import refused, run
 from scoring.pipeline import VERSION
 from study_agents import write_agents
-from test_commands import refused, run
 
 THREADS = ("env_threads=1", "torch_threads=1")
 SMALL = ("frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=99", *THREADS)
@@ -21,7 +21,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_path: Path) -> None:
     command = ("reproduce", f"agents={agents}", f"milestones={agents.parent / 'kept'}", *SMALL)
-    done = run(*command, cwd=tmp_path)
+    done = run(*command, cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     assert "Left out: " in done.stdout
     assert "broken.safetensors" in done.stdout

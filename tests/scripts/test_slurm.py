@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agents.checkpoint import load_agent
+from commands import ROOT
 from slurm_cluster import Cluster, cluster, missing_programs
-from test_commands import ROOT
 from test_sweeps import SMALL, folder_of, listed, logged, said, wait_for
 
 STEPS = 3072

@@ -17,6 +17,7 @@ import common.values
 from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
 from agents.naming import agent_files, named_agents
 from agents.training import STATE
+from commands import ROOT, refused, run
 from common.stopping import Stopped, stoppable
 from common.sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents
 from common.values import cores
@@ -24,7 +25,6 @@ from common.workers import gpu_names
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked
-from test_commands import ROOT, refused, run
 
 SMALL = ["train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "run.evaluation_episodes=0"]
 JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]

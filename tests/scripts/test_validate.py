@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 
+from commands import ROOT, refused, run
 from scoring.validation.groups import GROUPS
-from test_commands import ROOT, refused, run
 
 ZOO = f"agent={ROOT / 'zoo/compact-hard-all.safetensors'}"
 
 
 def test_a_check_that_is_not_run_fails_where_all_are_required(tmp_path: Path) -> None:
-    done = run("validate", ZOO, "only=published", cwd=tmp_path)
+    done = run("validate", ZOO, "only=published", cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
     assert "not run" in done.stdout
     done = run("validate", ZOO, "only=published", "require=all", cwd=tmp_path)
