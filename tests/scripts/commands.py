@@ -31,7 +31,8 @@ SECONDS = 300
 def run(script: str, *arguments: str, cwd: Path, fresh: bool = False) -> subprocess.CompletedProcess[str]:
     """A command to its end, forked from a process that has torch and the like loaded.
 
-    With `fresh` it is a Python of its own, as a user's is: every command is run so once.
+    With `fresh` it is a Python of its own, as a user's is. Every command is run so once, and so is what joblib
+    launches, which waits forever at the end of a forked process.
     """
     command = [sys.executable, str(SCRIPTS / f"{script}.py"), *arguments]
     environment = os.environ | ENVIRONMENT

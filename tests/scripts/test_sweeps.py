@@ -140,7 +140,7 @@ def test_a_serial_sweep_that_is_stopped_goes_on(tmp_path: Path) -> None:
 
 def test_joblib_runs_every_job_and_once(tmp_path: Path) -> None:
     command = ("train", "-m", *SMALL, *JOBLIB, "train.total_steps=512", "env.num_levels=5,-1,6,7")
-    first = run(*command, cwd=tmp_path)
+    first = run(*command, cwd=tmp_path, fresh=True)
     assert first.returncode == 1
     assert first.stderr == "error: 4 jobs: 3 done, 1 failed.\n"
     assert listed(first.stdout)[1].startswith("env.num_levels=-1 | failed | num_levels is -1; it must be positive")
@@ -152,7 +152,7 @@ def test_joblib_runs_every_job_and_once(tmp_path: Path) -> None:
     assert alone.returncode == 0, alone.stderr
     assert (tmp_path / "alone/agent.safetensors").read_bytes() == trained[0].read_bytes()
     before = [path.stat().st_mtime_ns for path in trained]
-    again = run(*command, cwd=tmp_path)
+    again = run(*command, cwd=tmp_path, fresh=True)
     assert again.stderr == "error: 4 jobs: 3 finished before, 1 failed.\n"
     assert [path.stat().st_mtime_ns for path in trained] == before
     logs = sorted(tmp_path.glob("runs/.sweeps/*/*.log"))
