@@ -114,9 +114,9 @@ def test_a_state_without_environments_goes_on_with_new_episodes(
     config = replace(
         SMALL,
         network="clear",
-        ppo=PPOConfig(num_envs=1024, rollout_steps=2, minibatches=64, epochs=1),
+        ppo=PPOConfig(num_envs=256, rollout_steps=2, minibatches=16, epochs=1),
         computation=Computation(halves=2),
-        total_steps=6 * 2048,
+        total_steps=6 * 512,
     )
     stops = iter([True])
     assert train(config, tmp_path, stop=lambda: next(stops)) is None
@@ -124,14 +124,14 @@ def test_a_state_without_environments_goes_on_with_new_episodes(
     trainer = Trainer(config)
     untouched = observe(trainer.envs[0])[1]
     trainer.load(tmp_path / STATE)
-    assert trainer.agent.steps == 2048
+    assert trainer.agent.steps == 512
     assert not np.array_equal(observe(trainer.envs[0])[1], untouched), "the levels of the run's beginning come again"
     assert all(observe(env)[2].all() for env in trainer.envs)
     again = Trainer(config)
     again.load(tmp_path / STATE)
     for one, other in zip(trainer.envs, again.envs, strict=True):
         assert np.array_equal(observe(one)[1], observe(other)[1])
-    assert trainer.step().steps == 4096
+    assert trainer.step().steps == 1024
 
 
 def test_a_light_state_has_the_same_weights_and_moments_to_three_digits_and_goes_on(tmp_path: Path) -> None:
