@@ -1,13 +1,14 @@
-"""Climbing a rung of the ladder: trained, rounded, evaluated and shipped once."""
+"""Climbing to a rung of the ladder: trained, rounded, evaluated and shipped once."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.checkpoint import Agent, halve, load_agent, save_agent
+from agents.checkpoint import Agent, CheckpointError, halve, load_agent, save_agent
 from agents.ladder import Rung
 from agents.play import evaluate
+from agents.recipe import TrainConfig
 from agents.running import finished
-from agents.training import PREVIOUS, STATE, TrainConfig
+from agents.states import KEPT, PREVIOUS, STATE, lighten
 from rollouts.progress import Track, untracked
 
 
@@ -16,16 +17,22 @@ def climb(
 ) -> Agent:
     """Train a rung to its end, round its weights to what is shipped, evaluate those, and put them into the zoo.
 
-    `train` takes the settings, the folder and a name, and returns the trained agent.
+    `train` takes the settings, the folder and a name, and returns the trained agent. However it ends, a light state is
+    set aside, from which the training can go on elsewhere.
     """
     final = rung.run / "agent.safetensors"
-    steps = rung.config.total_steps
-    agent = load_agent(final) if finished(final, steps) else train(rung.config, rung.run, rung.name)
+    if finished(final, rung.config.total_steps):
+        agent = load_agent(final)
+    else:
+        try:
+            agent = train(rung.config, rung.run, rung.name)
+        finally:
+            set_aside(rung.run)
     halve(agent)
-    agent.training["command"] = f"python scripts/ladder.py tier={rung.config.network}"
+    agent.training["command"] = rung.command
     measure(agent, rung, episodes, track)
     save_agent(rung.shipped, agent, half=True)
-    tidy(rung.run)
+    tidy(rung)
     return agent
 
 
@@ -39,9 +46,20 @@ def measure(agent: Agent, rung: Rung, episodes: int, track: Track = untracked) -
             )
 
 
-def tidy(run: Path) -> None:
-    """Leave of a finished rung the agents along the way, in float16."""
+def tidy(rung: Rung) -> None:
+    """Leave of a finished rung the agents along the way, in float16, and a light state where the training goes on."""
+    run = rung.run
     for path in run.glob("agent-*of*.safetensors"):
         save_agent(path, load_agent(path), half=True)
-    for name in (STATE, PREVIOUS):
+    for name in (STATE, PREVIOUS, KEPT) if rung.last else (STATE, PREVIOUS):
         (run / name).unlink(missing_ok=True)
+
+
+def set_aside(run: Path) -> None:
+    """Write the light form of a training's last state beside it, where there is one that can be read."""
+    for name in (STATE, PREVIOUS):
+        try:
+            lighten(run / name, run / KEPT)
+        except CheckpointError:
+            continue
+        return

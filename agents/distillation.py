@@ -4,7 +4,7 @@ The frames are the student's own and always fresh, as in DAgger (Ross et al. 201
 whole distribution over actions (Rusu et al. 2016, "Policy Distillation", equation 3, at temperature 1) and its value.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,13 @@ class Distiller:
         logits, values = zip(*(self.forward(part) for part in frames.split(self.slice_size)), strict=True)
         return torch.cat(logits).softmax(dim=-1) @ self.action_map, torch.cat(values)
 
+    def check_teacher(self, state: Path, was: Mapping[str, Any]) -> None:
+        """Raises `CheckpointError` where a state imitated another teacher, of which `record` said `was`."""
+        if self.fingerprint != was["teacher"]:
+            raise CheckpointError(
+                f"{state} imitated the teacher {was['teacher'][:12]}; {self.config.teacher} is {self.fingerprint[:12]}."
+            )
+
     def record(self, steps: int) -> dict[str, Any]:
         """What an agent that imitated this teacher for `steps` environment steps says of it."""
         return {**asdict(self.config), "teacher": self.fingerprint, "steps": steps}
@@ -165,6 +172,29 @@ class Distiller:
             "teacher_value_r2": 1 - 2 * value_loss / max(targets.var(correction=0).item(), 1e-12),
             "teacher_entropy": torch.special.entr(probabilities).sum(dim=-1).mean().item(),
         }
+
+
+def check_same_imitation(
+    state: Path, steps: int, was: Mapping[str, Any] | None, config: DistillationConfig, asked: int
+) -> None:
+    """Refuse a state after `steps` steps whose part under a teacher, as `Distiller.record` has it, was another.
+
+    `asked` is how many of these steps `config` imitates. Raises `CheckpointError`.
+    """
+    done = 0 if was is None else was["steps"]
+    if done != asked:
+        raise CheckpointError(
+            f"{state} imitated a teacher in {done:,} of its {steps:,} steps; with distillation.steps = "
+            f"{config.steps:,} it would be {asked:,}."
+        )
+    if was is None:
+        return
+    for key in ("epochs", "minibatch", "learning_rate"):
+        if was[key] != getattr(config, key):
+            raise CheckpointError(
+                f"{state} was trained with distillation.{key} = {was[key]}; "
+                f"it cannot go on with {getattr(config, key)}."
+            )
 
 
 def _read(path: str) -> Agent:

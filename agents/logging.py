@@ -5,7 +5,7 @@ from types import TracebackType
 
 from torch.utils.tensorboard import SummaryWriter
 
-from agents.training import Progress
+from agents.trainer import Progress
 
 
 class TrainingLog:

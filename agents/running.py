@@ -2,30 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from agents.checkpoint import Agent, CheckpointError, load_agent, load_tensors
+from agents.checkpoint import Agent, load_agent
 from agents.logging import TrainingLog
-from agents.training import PREVIOUS, STATE, Progress, TrainConfig, train
+from agents.recipe import TrainConfig
+from agents.states import steps_so_far
+from agents.trainer import Progress
+from agents.training import train
 from rollouts.progress import Track, untracked
-
-
-def latest(run: Path) -> dict[str, Any] | None:
-    """What is written beside the tensors of the state that training will go on from, None without one."""
-    for name in (STATE, PREVIOUS):
-        try:
-            metadata = load_tensors(run / name)[1]
-        except CheckpointError:
-            continue
-        if {"fixed", "steps"} <= metadata.keys():
-            return metadata
-    return None
-
-
-def steps_so_far(run: Path) -> int:
-    """Steps of the state that training will go on from, 0 without one."""
-    state = latest(run)
-    return 0 if state is None else int(state["steps"])
 
 
 def finished(path: Path, total_steps: int) -> bool:

@@ -1,12 +1,11 @@
 """The ladder: agents trained on 100 to 100,000 levels, each rung resumable, on whatever machine this runs.
 
-python scripts/ladder.py tier=compact
-python scripts/ladder.py tier=compact check=true
+python scripts/ladder.py tier=compact2
+python scripts/ladder.py tier=compact2 check=true
 """
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,8 +13,9 @@ from omegaconf import DictConfig
 
 from agents.climbing import climb
 from agents.computation import tune_process
-from agents.ladder import Ladder, check_complete, missing, steps_left
+from agents.ladder import Ladder, check_complete, check_ready, hours, missing, steps_left
 from agents.ppo import PPOConfig
+from agents.speed.measuring import training_rate
 from common.command import main, plain
 from common.progress import CONSOLE, track
 from common.training import print_evaluation, train_stoppable
@@ -26,30 +26,27 @@ from scoring.study.catalogue import status, write_catalogue
 
 def settings(config: Mapping[str, Any]) -> Ladder:
     """The tier's ladder."""
-    return picked(
-        Ladder,
-        config,
-        levels=tuple(whole(levels, "levels") for levels in config["levels"]),
-        seeds=tuple(whole(seed, "seeds") for seed in config["seeds"]),
-        total_steps=whole(config["train"]["total_steps"], "train.total_steps"),
-        states=Path(config["states"]),
-        zoo=Path(config["zoo"]),
-        ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"),
-        env_threads=whole(config["env_threads"], "env_threads") or cores(),
-    )
+    ppo = build(PPOConfig, config["train"]["ppo"], "train.ppo")
+    return picked(Ladder, config, ppo=ppo, env_threads=whole(config["env_threads"], "env_threads") or cores())
 
 
 def task(config: DictConfig) -> None:
     values = plain(config)
-    rungs = settings(values).rungs()
+    ladder = settings(values)
+    rungs = ladder.rungs()
     episodes = whole(values["episodes"], "episodes")
     torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
     ahead = missing(rungs)
     CONSOLE.print(status(rungs))
     if values["check"]:
+        if ahead:
+            with track("Measuring the speed of training", 2) as update:
+                rate = training_rate(ahead[0].config, update)
+            CONSOLE.print(f"{hours(steps_left(ahead), rate)} at {rate:,.0f} steps/s of PPO, measured now.")
         check_complete(rungs)
         return
+    check_ready(ahead)
     busy = []
     began, trained = time.monotonic(), 0
     for number, rung in enumerate(ahead, start=1):
@@ -62,13 +59,11 @@ def task(config: DictConfig) -> None:
                 CONSOLE.print(f"{rung.shipped}: {agent.steps:,} steps")
                 print_evaluation(agent)
                 trained += steps
-                write_catalogue(rung.shipped.parent)
+                write_catalogue(ladder.zoo)
         except InUse:
             busy.append(rung.name)
-        left = steps_left(ahead[number:])
-        if trained and left:
-            hours = left * (time.monotonic() - began) / trained / 3600
-            CONSOLE.print(f"{len(ahead) - number} rungs to go, {left:,} steps: about {hours:.1f} hours")
+        if trained and (left := steps_left(ahead[number:])):
+            CONSOLE.print(f"{len(ahead) - number} rungs to go: {hours(left, trained / (time.monotonic() - began))}")
     CONSOLE.print(status(rungs))
     if busy:
         CONSOLE.print(f"Trained by other processes: {', '.join(busy)}.")

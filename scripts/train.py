@@ -10,8 +10,8 @@ from agents.computation import choose, tune_process
 from agents.distillation import DistillationConfig
 from agents.naming import differences
 from agents.ppo import PPOConfig
+from agents.recipe import TrainConfig
 from agents.running import finished
-from agents.training import TrainConfig
 from common.command import main, plain, run_folder
 from common.progress import CONSOLE
 from common.stopping import FINISHED

@@ -11,10 +11,12 @@ from typing import Any
 import torch
 
 from agents.computation import tune_process
+from agents.distillation import DistillationConfig
 from agents.ppo import PPOConfig
+from agents.recipe import TrainConfig
 from agents.speed.machine import environment_rate, matrix_flops, network_flops
 from agents.speed.variants import LONG_RUN, Variant
-from agents.training import TrainConfig, Trainer
+from agents.trainer import Trainer
 from rollouts.errors import InputError
 from rollouts.progress import Update, silent
 
@@ -103,6 +105,19 @@ def measure(
     flops = network_flops(network, ppo.epochs)
     rates = {name: medians(measured, ppo, flops) for name, measured in measurements.items()}
     return TrainingRates(variants, rates, statistics.median(environments))
+
+
+def training_rate(config: TrainConfig, progress: Update = silent) -> float:
+    """Environment steps per second of PPO with these settings here and now: the second of two updates.
+
+    No teacher is imitated. `progress` is told of both.
+    """
+    trainer = Trainer(replace(config, distillation=DistillationConfig()))
+    trainer.step()
+    progress(1)
+    rate = trainer.step().scalars["steps_per_second"]
+    progress(1)
+    return rate
 
 
 _trainer: Trainer

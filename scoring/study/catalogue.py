@@ -20,31 +20,39 @@ sampled actions, 95 % Wilson intervals, unseen levels from 2³⁰ on. Each file 
 
 
 def status(rungs: Sequence[Rung]) -> Table:
-    """What is done, begun and missing."""
-    rows = Table("rung", "state", "training levels", "unseen levels")
+    """What is done, begun and missing: a row for each training, a column for each of its stages."""
+    stages = sorted({rung.config.total_steps for rung in rungs})
+    rows = Table("training", *(f"{steps:,} steps" for steps in stages), title="Training levels | unseen levels")
+    trainings: dict[str, dict[int, Rung]] = {}
     for rung in rungs:
-        shares = completed(load_agent(rung.shipped)) if rung.done else ["", ""]
-        rows.add_row(rung.name, rung.state(), *shares)
+        trainings.setdefault(rung.run.name, {})[rung.config.total_steps] = rung
+    for name, by_stage in trainings.items():
+        rows.add_row(name, *(_cell(by_stage[steps]) if steps in by_stage else "" for steps in stages))
     return rows
 
 
+def _cell(rung: Rung) -> str:
+    return " | ".join(completed(load_agent(rung.shipped))) if rung.done else rung.state()
+
+
 def write_catalogue(folder: Path) -> None:
-    """README.md of a folder of finished agents: a table of them."""
+    """README.md of a folder of finished agents, which may have a folder for each stage: a table of them."""
     heads = ("agent", "levels", "steps", "training levels", "unseen levels", "episodes of each", "command")
-    rows = []
-    for path in sorted(folder.glob("*.safetensors"), key=lambda path: (len(path.name), path.name)):
-        agent = load_agent(path)
+    agents = [(path.relative_to(folder).with_suffix(""), load_agent(path)) for path in folder.rglob("*.safetensors")]
+    agents.sort(key=lambda one: (one[1].steps, one[1].seed, one[1].network.kind, one[1].options.num_levels))
+    rows: list[list[str]] = []
+    for name, agent in agents:
         first, last = agent.options.levels
         unseen = agent.evaluation.get("unseen")
         rows.append(
-            (
-                path.stem,
+            [
+                str(name),
                 f"{first:,} to {last - 1:,}",
                 f"{agent.steps:,}",
                 *completed(agent),
                 f"{0 if unseen is None else unseen.episodes:,}",
                 f"`{agent.training.get('command', '')}`",
-            )
+            ]
         )
     write_atomically(folder / "README.md", f"{INTRODUCTION}\n{table(heads, rows)}\n")
 

@@ -4,8 +4,9 @@ import signal
 from pathlib import Path
 
 from agents.checkpoint import Agent
+from agents.recipe import TrainConfig
 from agents.running import carry_on
-from agents.training import STATE, TrainConfig
+from agents.states import STATE
 from common.progress import CONSOLE, track
 from common.stopping import Stopped, stoppable
 from scoring.draw.words import percent

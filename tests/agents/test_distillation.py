@@ -24,7 +24,10 @@ from agents.distillation import DistillationConfig, Distiller, action_map, imita
 from agents.openai import ACTIONS as PUBLISHED_ACTIONS
 from agents.openai import import_agent
 from agents.ppo import Learner, PPOConfig
-from agents.training import STATE, TrainConfig, Trainer, train
+from agents.recipe import TrainConfig
+from agents.states import STATE, read_state, write_state
+from agents.trainer import Trainer
+from agents.training import train
 from rollouts.coinrun.table import COINRUN
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions
 from rollouts.errors import InputError
@@ -225,7 +228,7 @@ def begun(config: TrainConfig, folder: Path, updates: int) -> Path:
     for _ in range(updates):
         trainer.step()
     folder.mkdir(exist_ok=True)
-    trainer.save(folder / STATE)
+    write_state(folder / STATE, trainer)
     return folder / STATE
 
 
@@ -238,7 +241,7 @@ def test_the_teachers_part_may_be_made_longer_or_end_now(
     """What was done is the same: this is how PPO goes on from a training that was to imitate for longer."""
     state = begun(imitating(teacher, 10 * BATCH), tmp_path, updates)
     trainer = Trainer(imitating(teacher, steps))
-    trainer.load(state)
+    read_state(state, trainer)
     assert ("policy_kl" in trainer.step().scalars) == (steps > 2 * BATCH)
 
 
@@ -248,13 +251,13 @@ def test_the_teachers_part_cannot_have_been_shorter(teacher: Path, tmp_path: Pat
     config = imitating(teacher, BATCH) if steps else replace(SMALL, actions="distinct")
     sentence = f"imitated a teacher in 512 of its 512 steps; with distillation.steps = {steps} it would be {steps}"
     with pytest.raises(CheckpointError, match=sentence):
-        Trainer(config).load(state)
+        read_state(state, Trainer(config))
 
 
 def test_a_training_without_a_teacher_cannot_have_had_one(teacher: Path, tmp_path: Path) -> None:
     state = begun(replace(SMALL, actions="distinct"), tmp_path, 2)
     with pytest.raises(CheckpointError, match=r"imitated a teacher in 0 of its 512 steps; .* it would be 256"):
-        Trainer(imitating(teacher, BATCH)).load(state)
+        read_state(state, Trainer(imitating(teacher, BATCH)))
 
 
 def test_another_teacher_other_settings_and_a_missing_one_are_refused(teacher: Path, tmp_path: Path) -> None:
@@ -264,14 +267,14 @@ def test_another_teacher_other_settings_and_a_missing_one_are_refused(teacher: P
     with pytest.raises(
         CheckpointError, match=rf"imitated the teacher {fingerprint(load_agent(teacher))[:12]}; .*other"
     ):
-        Trainer(imitating(other, 10 * BATCH)).load(state)
+        read_state(state, Trainer(imitating(other, 10 * BATCH)))
     changed = replace(config, distillation=replace(config.distillation, learning_rate=0.1))
     with pytest.raises(
         CheckpointError, match=r"trained with distillation.learning_rate = 0.001; it cannot go on with 0.1"
     ):
-        Trainer(changed).load(state)
+        read_state(state, Trainer(changed))
     teacher.unlink()
-    for attempt in (lambda: Trainer(config).load(state), Trainer(config).step):
+    for attempt in (lambda: read_state(state, Trainer(config)), Trainer(config).step):
         with pytest.raises(CheckpointError, match=r"There is no teacher at .*teacher\.safetensors"):
             attempt()
 
@@ -289,10 +292,10 @@ def test_states_of_before_there_were_teachers_go_on(tmp_path: Path) -> None:
     del metadata["distillation"], metadata["fixed"]["actions"], metadata["fixed"]["ppo"]["decay_start"]
     save_tensors(tmp_path / "old.safetensors", tensors, metadata)
     trainer = Trainer(SMALL)
-    trainer.load(tmp_path / "old.safetensors")
+    read_state(tmp_path / "old.safetensors", trainer)
     assert trainer.agent.training["flops"] == cost
     again = Trainer(SMALL)
-    again.load(tmp_path / STATE)
+    read_state(tmp_path / STATE, again)
     trainer.step()
     again.step()
     for ours, theirs in zip(trainer.agent.network.parameters(), again.agent.network.parameters(), strict=True):

@@ -15,7 +15,10 @@ import torch
 from agents.checkpoint import CheckpointError
 from agents.computation import Computation
 from agents.ppo import TrainingError
-from agents.training import PREVIOUS, STATE, TrainConfig, Trainer, save_state, train
+from agents.recipe import TrainConfig
+from agents.states import PREVIOUS, STATE, read_state, save_state
+from agents.trainer import Trainer
+from agents.training import train
 from rollouts.errors import InputError
 from test_training import SMALL, weights
 
@@ -94,7 +97,7 @@ def test_a_gradient_that_is_not_finite_ends_the_run_and_leaves_the_state(tmp_pat
     train(EVERY_UPDATE, tmp_path, stop=lambda: next(stops))
     before = (tmp_path / STATE).read_bytes()
     trainer = Trainer(EVERY_UPDATE)
-    trainer.load(tmp_path / STATE)
+    read_state(tmp_path / STATE, trainer)
     with torch.no_grad():
         trainer.agent.network.value.bias.fill_(float("nan"))
     with pytest.raises(TrainingError, match="is not finite"):

@@ -10,7 +10,10 @@ import pytest
 
 from agents.checkpoint import CheckpointError, load_agent
 from agents.ppo import PPOConfig
-from agents.training import STATE, TrainConfig, Trainer, train
+from agents.recipe import TrainConfig
+from agents.states import STATE, read_state
+from agents.trainer import Trainer
+from agents.training import train
 from rollouts.bank import load
 from rollouts.env import EnvOptions, renderer_sha256
 from scoring.evidence import gather
@@ -71,7 +74,7 @@ def test_a_training_goes_on_from_an_old_state(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="actions = all; it cannot go on with distinct"):
         train(TrainConfig(**{**vars(config), "actions": "distinct"}), tmp_path)
     trainer = Trainer(config)
-    trainer.load(tmp_path / STATE)
+    read_state(tmp_path / STATE, trainer)
     assert trainer.agent.steps == 16
     agent = train(config, tmp_path)
     assert agent is not None

@@ -18,7 +18,7 @@ from agents.computation import Computation, choose
 from agents.distillation import DistillationConfig
 from agents.naming import differences
 from agents.ppo import PPOConfig
-from agents.training import TrainConfig
+from agents.recipe import TrainConfig
 from commands import ROOT, configuration, refused, run
 from common.values import build
 from rollouts.env import EnvOptions
@@ -223,7 +223,7 @@ def test_a_folder_in_use_is_refused(agent: Path, tmp_path: Path) -> None:
 
 
 def test_every_training_scalar_is_explained(agent: Path) -> None:
-    from agents.training import Trainer
+    from agents.trainer import Trainer
     from test_training import SMALL
 
     explained = (ROOT / "docs/metrics.md").read_text()

@@ -16,7 +16,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 import common.values
 from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
 from agents.naming import agent_files, named_agents
-from agents.training import STATE
+from agents.states import STATE
 from commands import ROOT, refused, run
 from common.stopping import Stopped, stoppable
 from common.sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents

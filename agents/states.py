@@ -1,0 +1,193 @@
+"""The state of a training on disk: everything that the rest of it depends on."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.checkpoint import CheckpointError, load_tensors, load_weights, save_tensors
+from agents.distillation import check_same_imitation
+from agents.ppo import PPOConfig
+from agents.recipe import TrainConfig
+from agents.trainer import Trainer
+from rollouts.env import EnvOptions, renderer_sha256
+
+STATE_FORMAT = "coinrun-training-3"
+STATE, PREVIOUS, KEPT = "state.safetensors", "state.previous.safetensors", "state.kept.safetensors"
+"""The last state of a training's folder, the one before it, and a light one that was set aside on purpose."""
+UNWRITTEN = {"actions": "all"}
+"""What a state of an earlier version was trained with, where it does not say."""
+
+
+def write_state(path: Path, trainer: Trainer) -> None:
+    """Write a state atomically; on a GPU all but the environments."""
+    agent, normaliser = trainer.agent, trainer.normaliser
+    tensors = {f"network.{name}": value for name, value in agent.network.state_dict().items()}
+    names = [name for name, _ in agent.network.named_parameters()]
+    for index, moments in trainer.learner.optimiser.state_dict()["state"].items():
+        tensors |= {f"adam.{names[index]}.{key}": torch.as_tensor(value) for key, value in moments.items()}
+    if trainer.config.saves_environments:
+        tensors["generator"] = trainer.generator.get_state()
+        tensors["normaliser.returns"] = torch.from_numpy(normaliser.returns.copy())
+        tensors["episode_returns"] = torch.from_numpy(trainer.episode_returns.copy())
+        tensors["episode_lengths"] = torch.from_numpy(trainer.episode_lengths.copy())
+        states = [state for env in trainer.envs for state in env.callmethod("get_state")]
+        for index, state in enumerate(states):
+            tensors[f"env.{index:05d}"] = torch.frombuffer(bytearray(state), dtype=torch.uint8)
+    save_tensors(
+        path,
+        tensors,
+        {
+            "format": STATE_FORMAT,
+            "fixed": trainer.config.fixed(),
+            "circumstances": trainer.config.circumstances(),
+            "environments": trainer.config.saves_environments,
+            "renderer": renderer_sha256(),
+            "steps": agent.steps,
+            "flops": agent.training["flops"],
+            "distillation": agent.training.get("distillation"),
+            "curve": agent.curve,
+            "recent": list(trainer.recent),
+            "normaliser": [normaliser.mean, normaliser.variance, normaliser.count],
+        },
+    )
+
+
+def read_state(path: Path, trainer: Trainer) -> None:
+    """Put a trainer where `write_state` found one. All is read and checked before anything is changed.
+
+    A state that was written on a GPU, or is read on one, goes on with new episodes. Raises `CheckpointError` for
+    a damaged file, a run with other settings, or another build of the renderer.
+    """
+    tensors, metadata = _read(path)
+    check_same_run(path, metadata, trainer.config)
+    was, now = metadata["renderer"], renderer_sha256()
+    if was != now:
+        raise CheckpointError(f"{path} was trained on frames of renderer {was[:12]}; this one is {now[:12]}.")
+    steps, imitated = metadata["steps"], metadata.get("distillation")
+    asked = trainer.config.imitated(steps)
+    check_same_imitation(path, steps, imitated, trainer.config.distillation, asked)
+    if imitated and trainer.config.distillation.steps > steps:
+        trainer.distiller.check_teacher(path, imitated)
+    agent, normaliser = trainer.agent, trainer.normaliser
+    load_weights(
+        agent.network, {name[8:]: value for name, value in tensors.items() if name.startswith("network.")}, path
+    )
+    optimiser = trainer.learner.optimiser.state_dict()
+    optimiser["state"] = {
+        index: _moments(tensors, name)
+        for index, (name, _) in enumerate(agent.network.named_parameters())
+        if f"adam.{name}.step" in tensors
+    }
+    trainer.learner.optimiser.load_state_dict(optimiser)
+    agent.steps = steps
+    acting, learning = trainer.flops
+    agent.training["flops"] = metadata.get("flops", steps * (acting + trainer.config.ppo.epochs * learning))
+    if imitated:
+        agent.training["distillation"] = imitated
+    if trainer.config.saves_environments and metadata["environments"]:
+        trainer.generator.set_state(tensors["generator"])
+        states = [tensors[f"env.{index:05d}"].numpy().tobytes() for index in range(trainer.config.ppo.num_envs)]
+        for env, part in zip(trainer.envs, trainer.parts, strict=True):
+            env.callmethod("set_state", states[part])
+        normaliser.returns = tensors["normaliser.returns"].numpy().copy()
+        trainer.episode_returns = tensors["episode_returns"].numpy().copy()
+        trainer.episode_lengths = tensors["episode_lengths"].numpy().copy()
+    else:
+        trainer.begin_episodes()
+    normaliser.mean, normaliser.variance, normaliser.count = metadata["normaliser"]
+    trainer.recent.extend((float(value), int(length)) for value, length in metadata["recent"])
+    agent.curve = [(int(steps), float(value)) for steps, value in metadata["curve"]]
+
+
+def check_same_run(path: Path, metadata: dict[str, Any], config: TrainConfig) -> None:
+    """Raises `CheckpointError` where a state is of a training with other settings."""
+    was, now = metadata["fixed"], config.fixed()
+    was |= {"options": asdict(EnvOptions(**was["options"])), "ppo": asdict(PPOConfig(**was["ppo"]))}
+    if config.deterministic:
+        was, now = was | metadata["circumstances"], now | config.circumstances()
+    for key, value in now.items():
+        before = was.get(key, UNWRITTEN.get(key))
+        if before != value:
+            raise CheckpointError(f"{path} was trained with {key} = {before}; it cannot go on with {value}.")
+
+
+def _moments(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Adam's of one parameter; a light state has no first moments, which a few minibatches bring back."""
+    second = tensors[f"adam.{name}.exp_avg_sq"]
+    first = tensors.get(f"adam.{name}.exp_avg", torch.zeros_like(second))
+    return {"step": tensors[f"adam.{name}.step"], "exp_avg": first, "exp_avg_sq": second}
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors, metadata = load_tensors(path)
+    if metadata.get("format") != STATE_FORMAT:
+        raise CheckpointError(f"{path} holds '{metadata.get('format')}', not a training state ('{STATE_FORMAT}').")
+    return tensors, metadata
+
+
+def save_state(trainer: Trainer, folder: Path) -> None:
+    """Write the state and keep the one before it; at any moment at least one of the two is whole."""
+    state = folder / STATE
+    new = folder / "state.new.safetensors"
+    write_state(new, trainer)
+    if state.exists():
+        state.replace(folder / PREVIOUS)
+    new.replace(state)
+
+
+def resume(trainer: Trainer, folder: Path, warn: Callable[[str], None]) -> None:
+    """Continue from the state in `folder`, or from the one before it where that is damaged; nothing without any.
+
+    Raises `CheckpointError` when the state belongs to a run with other settings, or none can be read.
+    """
+    begun = (folder / STATE).exists() or (folder / PREVIOUS).exists()
+    names = (STATE, PREVIOUS, KEPT) if begun else (KEPT,)
+    states = [folder / name for name in names if name == STATE or (folder / name).exists()]
+    for number, state in enumerate(states, start=1):
+        try:
+            load_tensors(state)
+        except CheckpointError as error:
+            if number == len(states):
+                raise
+            warn(f"{error} Going on from {states[number]}.")
+        else:
+            read_state(state, trainer)
+            return
+
+
+def latest(folder: Path) -> dict[str, Any] | None:
+    """What is written beside the tensors of the state that training will go on from, None without one."""
+    for name in (STATE, PREVIOUS, KEPT):
+        try:
+            metadata = load_tensors(folder / name)[1]
+        except CheckpointError:
+            continue
+        if {"fixed", "steps"} <= metadata.keys():
+            return metadata
+    return None
+
+
+def steps_so_far(folder: Path) -> int:
+    """Steps of the state that training will go on from, 0 without one."""
+    state = latest(folder)
+    return 0 if state is None else int(state["steps"])
+
+
+def lighten(source: Path, target: Path) -> None:
+    """Write what may be kept of a begun training where space is dear: a quarter of its state.
+
+    The environments are left out, so a training goes on from it with new episodes, and so are Adam's first moments
+    (averages over ten minibatches, which begin at 0 again); the second ones are rounded to bfloat16, three digits of
+    what scales each weight's step. Raises `CheckpointError` where `source` is no state.
+    """
+    tensors, metadata = _read(source)
+    light = {
+        name: tensor.to(torch.bfloat16) if name.endswith(".exp_avg_sq") else tensor
+        for name, tensor in tensors.items()
+        if name.startswith(("network.", "adam.")) and not name.endswith(".exp_avg")
+    }
+    save_tensors(target, light, metadata | {"environments": False})
