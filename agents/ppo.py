@@ -1,6 +1,6 @@
 """Proximal policy optimisation (Schulman et al. 2017): pure functions and the learner that applies them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -189,38 +189,32 @@ class Learner:
         config = self.config
         advantage = advantages(rollout, config.gamma, config.gae_lambda)
         returns = (advantage + rollout.values).flatten()
-        frames = rollout.frames.flatten(0, 1)
-        columns = [c.flatten() for c in (rollout.actions, rollout.log_probs, rollout.values, advantage)]
-        sums = torch.zeros(6, device=frames.device)
+        advantage, frames = advantage.flatten(), rollout.frames.flatten(0, 1)
+        actions, log_probs, old_values = (c.flatten() for c in (rollout.actions, rollout.log_probs, rollout.values))
+        totals = {field.name: torch.zeros((), device=frames.device) for field in fields(Losses)}
+        gradient_norm = torch.zeros((), device=frames.device)
         size = config.batch_size // config.minibatches
         slice_size = self.computation.slice_size or size
         for _ in range(config.epochs):
             order = torch.randperm(config.batch_size, generator=generator, device=frames.device)
             for minibatch in order.split(size):
-                chosen_advantage = columns[3][minibatch]
-                mean, std = chosen_advantage.mean(), chosen_advantage.std(correction=0)
+                mean, std = advantage[minibatch].mean(), advantage[minibatch].std(correction=0)
                 self.optimiser.zero_grad(set_to_none=True)
                 for part in minibatch.split(slice_size):
                     logits, values = self.forward(frames[part])
-                    loss = losses(
-                        logits,
-                        values,
-                        columns[0][part],
-                        columns[1][part],
-                        columns[2][part],
-                        (columns[3][part] - mean) / (std + 1e-8),
-                        returns[part],
-                        config.clip,
-                    )
+                    normalised = (advantage[part] - mean) / (std + 1e-8)
+                    old = (actions[part], log_probs[part], old_values[part])
+                    loss = losses(logits, values, *old, normalised, returns[part], config.clip)
                     total = loss.policy - config.entropy_coef * loss.entropy + config.value_coef * loss.value
                     (total / size).backward()
-                    parts = (loss.policy, loss.value, loss.entropy, loss.approx_kl, loss.clip_fraction)
-                    sums[:5] += torch.stack([p.detach() for p in parts])
-                sums[5] += size * nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
+                    for name, value in totals.items():
+                        value += getattr(loss, name).detach()
+                gradient_norm += size * nn.utils.clip_grad_norm_(self.network.parameters(), config.max_grad_norm)
                 self.optimiser.step()
+        sums = torch.stack([*totals.values(), gradient_norm])
         means = (sums / (config.epochs * config.batch_size)).tolist()
         if not np.isfinite(means).all():
             raise TrainingError("The loss or its gradient is not finite: training stops, and its last state is intact.")
         names = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "gradient_norm")
-        unexplained = (returns - columns[2]).var() / returns.var().clamp_min(1e-12)
+        unexplained = (returns - old_values).var() / returns.var().clamp_min(1e-12)
         return dict(zip(names, means, strict=True)) | {"explained_variance": 1 - unexplained.item()}
