@@ -14,7 +14,9 @@ from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked, whole
-from scoring.editing import EditConfig, edit, edit_folder, failures_table, read_played, requested
+from scoring.editing.request import EditConfig, edit_folder, requested
+from scoring.editing.run import edit, read_played
+from scoring.editing.table import failures_table
 from scoring.settings import ScoreConfig
 
 FILE = "edit.json"

@@ -15,9 +15,10 @@ from common.progress import CONSOLE, track
 from common.values import cores, whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
+from scoring.draw.completion import completion_figure
 from scoring.draw.words import NONE, percent_with_interval
 
-FILE = "evaluations.json"
+FILE, PICTURE = "evaluations.json", "completion.png"
 
 
 def agents_of(spec: str | list[str]) -> list[Path]:
@@ -55,6 +56,8 @@ def task(config: DictConfig) -> None:
         rows = complete(output / FILE, agents, episodes, seed, threads, track)
         CONSOLE.print(table(rows))
         CONSOLE.print(f"{output / FILE}: {rows[0].episodes:,} episodes of each, 95 % Wilson intervals, seed {seed}")
+        if completion_figure(output / PICTURE, rows):
+            CONSOLE.print(output / PICTURE)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,11 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from common.joblib_worker import OnWorker, gpu_names, stop_file
 from common.progress import CONSOLE, track
+from common.slurm_job import OnCluster
 from common.sweeps import Job, Jobs, Outcome, State, conclude, summary, with_agents
 from common.values import whole
-from common.workers import OnCluster, OnWorker, gpu_names, stop_file
 from rollouts.errors import InputError
 
 OUTPUT_DIR, OUTPUT_SUBDIR = "hydra.sweep.dir", "hydra.sweep.subdir"

@@ -15,7 +15,8 @@ from agents.failures import Failures
 from commands import configuration, run
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
-from scoring.editing import EPISODES, EditConfig, failures_table
+from scoring.editing.request import EPISODES, EditConfig
+from scoring.editing.table import failures_table
 from scoring.settings import ScoreConfig
 
 

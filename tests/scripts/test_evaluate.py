@@ -18,6 +18,7 @@ def test_a_trainings_folder_is_measured_once_and_its_state_is_no_agent(tmp_path:
     assert done.returncode == 0, done.stderr
     assert "2 episodes of each" in done.stdout
     rows = read(tmp_path / "runs/evaluate/evaluations.json")
+    assert (tmp_path / "runs/evaluate/completion.png").exists() == any(row.flops for row in rows)
     assert [(row.agent, row.levels) for row in rows] == [
         ("run/agent-1of2", "training"),
         ("run/agent-1of2", "unseen"),

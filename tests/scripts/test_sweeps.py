@@ -18,10 +18,10 @@ from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_ag
 from agents.naming import agent_files, named_agents
 from agents.states import STATE
 from commands import ROOT, refused, run
+from common.joblib_worker import gpu_names
 from common.stopping import Stopped, stoppable
 from common.sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents
 from common.values import cores
-from common.workers import gpu_names
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked
