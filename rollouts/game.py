@@ -1,11 +1,13 @@
 """What the rest of the program knows of a game: its kinds of things, what they mean to the agent, how they look."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rollouts.errors import InputError
 
 BoolArray = NDArray[np.bool_]
 
@@ -21,8 +23,8 @@ class Kind:
     is not removed, but shows what it shows in another frame.
 
     Its mask is that of what is drawn under the names `made_of` (its own by default), or the `part` of that which a
-    function of masks (..., 64, 64) gives. `colour` and `dash` are those of its outline; `words` is what raters read for
-    it and `key` the key that chooses it.
+    function of masks (..., 64, 64) gives, or the `region` of the frame that the renderer finds in the state. `colour`
+    and `dash` are those of its outline; `words` is what raters read for it and `key` the key that chooses it.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Kind:
     together: bool = False
     made_of: tuple[str, ...] = ()
     part: Callable[[BoolArray], BoolArray] | None = None
+    region: str | None = None
     display: bool = False
     dash: tuple[int, ...] = ()
 
@@ -52,7 +55,8 @@ class Game:
     `drawn` names what masks tell apart. Of procgen's actions `actions` differ from one another; `moves` says what each
     does. An episode that is completed returns `completed_return`, any other nothing; `completed_words` say it of the
     agent. `hazards` are what ends an episode otherwise. `guide` tells people who have never seen the game what is in
-    it: pairs of a word and what there is to know of it.
+    it: pairs of a word and what there is to know of it. `kinds` are those of version 1 of the score, `concepts` those
+    of version 2; nothing where the game has not been given any.
     """
 
     name: str
@@ -66,6 +70,13 @@ class Game:
     drawn: tuple[str, ...]
     kinds: tuple[Kind, ...]
     guide: tuple[tuple[str, str], ...] = ()
+    concepts: tuple[Kind, ...] = ()
+
+    def with_concepts(self) -> "Game":
+        """The game whose kinds are its concepts; raises `InputError` where it has none."""
+        if not self.concepts:
+            raise InputError(f"{self.title} has no concepts: score it with version 1.")
+        return replace(self, kinds=self.concepts)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -92,10 +103,19 @@ class Game:
         """(kinds,)"""
         return np.array([kind.sense for kind in self.kinds], dtype=np.int64)
 
-    def kind_masks(self, drawn: BoolArray) -> BoolArray:
-        """Masks (..., drawn, 64, 64) of what is drawn -> masks (..., kinds, 64, 64)."""
+    @property
+    def has_regions(self) -> bool:
+        """Whether masks of its kinds need what the renderer finds in the state."""
+        return any(kind.region for kind in self.kinds)
+
+    def kind_masks(self, drawn: BoolArray, regions: Mapping[str, BoolArray] | None = None) -> BoolArray:
+        """Masks (..., drawn, 64, 64) of what is drawn, and regions (..., 64, 64) -> masks (..., kinds, 64, 64)."""
         masks = []
         for kind in self.kinds:
+            if kind.region is not None:
+                assert regions is not None
+                masks.append(regions[kind.region])
+                continue
             own = drawn[..., [self.drawn.index(name) for name in kind.drawn], :, :].any(axis=-3)
             masks.append(own if kind.part is None else kind.part(own))
         return np.stack(masks, axis=-3)

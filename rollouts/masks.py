@@ -61,6 +61,10 @@ class Renderer(Protocol):
         """Every object that shows in this state's frame."""
         ...
 
+    def regions(self, state: State, masks: Masks) -> dict[str, Mask]:
+        """The regions (64, 64) of this state's frame that kinds of the game name, of its `masks`."""
+        ...
+
     def without(self, state: State, objects: Iterable[Thing]) -> State:
         """The state with these objects hidden; what they covered shows, and the game's own course is not changed."""
         ...

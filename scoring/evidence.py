@@ -71,13 +71,14 @@ class Evidence:
         return dict(zip(self.game.names, map(float, shares), strict=True)) | {"objects": float(self.objects.mean())}
 
 
-def gather(bank: FrameBank, seed: int = 0, progress: Update = silent) -> Evidence:
+def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game | None = None) -> Evidence:
     """Render the bank's states again: masks, and frames without each class. `progress` is told of each frame.
 
+    The kinds are those of `game`, by default the bank's with the kinds of version 1.
     Raises `BankError` when another build of the renderer drew the bank, `StateError` for a state it cannot read.
     """
     bank.check_renderer()
-    game = bank.options.rules
+    game = game or bank.options.rules
     renderer = RENDERERS[game.name]()
     generator = np.random.default_rng(seed)
     followed = set(spread_out(np.array(_continued(bank, renderer), dtype=np.int64), bank.environment, generator))
@@ -85,12 +86,14 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent) -> Evidenc
     objects = np.zeros((len(bank), 64, 64), dtype=bool)
     tracked: list[tuple[int, int, BoolArray, BoolArray]] = []
     for i, data in enumerate(bank.states):
-        visible = renderer.masks(renderer.parse(data))
+        state = renderer.parse(data)
+        visible = renderer.masks(state)
         if i in followed and bank.next_states is not None:
             later = renderer.masks(renderer.parse(bank.next_states[i]))
             tracked += [(i, *pair) for pair in _follow(game, visible, later)]
         drawn = visible.drawn
-        masks[i], objects[i] = game.kind_masks(drawn), game.object_mask(drawn)
+        regions = renderer.regions(state, visible) if game.has_regions else None
+        masks[i], objects[i] = game.kind_masks(drawn, regions), game.object_mask(drawn)
         progress(1)
     removed, control = {}, {}
     displays = game.displays(masks)

@@ -12,9 +12,9 @@ from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked
-from scoring.draw.masks import masks_figure
+from scoring.draw.masks import concepts_figure, masks_figure
 
-PICTURE = "masks.png"
+PICTURE, CONCEPTS = "masks.png", "concepts.png"
 
 
 def folder(config: Mapping[str, Any]) -> str:
@@ -33,11 +33,13 @@ def task(config: DictConfig) -> str | None:
         if finished:
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return FINISHED
+        if bank.options.rules.concepts:
+            concepts_figure(run / CONCEPTS, bank)
         masks_figure(run / PICTURE, bank)
         CONSOLE.print(
             f"{run / FILE}: {len(bank)} frames and {len(bank.pool)} to fit on, played by {', '.join(bank.players)}"
         )
-        CONSOLE.print(f"{run / PICTURE}: some of them, with what is masked")
+        CONSOLE.print(f"{run / PICTURE}, {CONCEPTS}: some of them, with what is masked")
     return None
 
 

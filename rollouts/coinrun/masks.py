@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from rollouts.coinrun.concepts import enemies_by_direction, screen_edge
+from rollouts.coinrun.faces import parts_of_walls
 from rollouts.coinrun.state import (
     BACKGROUNDS,
     COIN,
@@ -124,6 +126,12 @@ class CoinRunRenderer:
         others = [thing for thing in things if thing.drawn != "wall"][::-1]
         wall = [Thing("wall", None, np.logical_or.reduce(walls))] if walls else []
         return Masks((*wall, *others), COINRUN.drawn)
+
+    @staticmethod
+    def regions(state: State, masks: Masks) -> dict[str, Mask]:
+        """Parts of walls, enemies by where they walk, and the edge of the screen, by name (64, 64)."""
+        wall = masks.drawn[COINRUN.drawn.index("wall")]
+        return parts_of_walls(state, wall) | enemies_by_direction(state, masks) | {"screen_edge": screen_edge()}
 
     def _grid_footprints(self, state: State) -> list[Footprint]:
         """Coins, lava and walls, in the order in which they are drawn: by column, then upwards.

@@ -1,8 +1,52 @@
 """CoinRun as data: what there is in it, what that means to the agent, and how it looks."""
 
+from functools import partial
+
 from rollouts.coinrun.concepts import surface
 from rollouts.game import Game, Kind
 
+_wall = partial(Kind, removable=False, controlled=False, made_of=("wall",))
+_walking = partial(Kind, sense=-1, headline=False, removable=False, controlled=False, made_of=("enemy", "trail"))
+CONCEPTS = (
+    Kind("coin", "#ffe14d", "coin", "c", sense=1),
+    Kind("saw", "#ff6b5e", "saw", "s", sense=-1),
+    Kind("enemy", "#ff9ff3", "enemy", "e", sense=-1, made_of=("enemy", "trail")),
+    Kind("crate", "#ffb86b", "crate", "r"),
+    Kind("lava", "#ff8c1a", "lava", "l", sense=-1, together=True, dash=(6, 3)),
+    _wall("top", "#ffffff", "platform top", "t", region="top"),
+    _wall("left", "#7fb8ff", "wall facing left", "a", region="left"),
+    _wall("right", "#b98cff", "wall facing right", "d", region="right"),
+    Kind("agent", "#7dffb0", "the player", "p", controlled=False),
+    Kind(
+        "velocity",
+        "#d0d0d0",
+        "velocity squares",
+        "v",
+        removable=False,
+        controlled=False,
+        together=True,
+        display=True,
+        dash=(2, 4),
+    ),
+    _wall("under", "#9fd3e6", "underside of a wall", "u", headline=False, region="under"),
+    _wall("end_left", "#ffffff", "left end of a platform", "q", headline=False, region="end_left", dash=(2, 3)),
+    _wall("end_right", "#ffe9a8", "right end of a platform", "w", headline=False, region="end_right", dash=(2, 3)),
+    _wall("foot_left", "#7fb8ff", "foot of a step, left", "f", headline=False, region="foot_left", dash=(2, 3)),
+    _wall("foot_right", "#b98cff", "foot of a step, right", "g", headline=False, region="foot_right", dash=(2, 3)),
+    _walking("enemy_left", "#ff9ff3", "enemy moving left", "z", region="enemy_left", dash=(2, 3)),
+    _walking("enemy_right", "#ff9ff3", "enemy moving right", "x", region="enemy_right", dash=(6, 3)),
+    Kind(
+        "screen_edge",
+        "#808080",
+        "edge of the screen",
+        "b",
+        headline=False,
+        removable=False,
+        controlled=False,
+        region="screen_edge",
+    ),
+)
+"""What people see in an agent's features (Hilton et al. 2020), as version 2 of the score has it."""
 COINRUN = Game(
     name="coinrun",
     title="CoinRun",
@@ -77,4 +121,5 @@ COINRUN = Game(
         ("velocity squares", "two grey ones in the upper left corner, which show how the agent moves"),
         ("backgrounds and colours of the ground", "they mean nothing"),
     ),
+    concepts=CONCEPTS,
 )

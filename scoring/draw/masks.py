@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from rollouts.bank import FrameBank
 from rollouts.renderers import RENDERERS
@@ -46,3 +47,49 @@ def masks_figure(path: Path, bank: FrameBank, columns: int = 8) -> None:
     figure.legend(handles=handles, loc="lower center", ncols=len(handles), fontsize=8, frameon=False)
     figure.subplots_adjust(left=0.03, right=0.995, top=0.99, bottom=0.07, wspace=0.04, hspace=0.04)
     save(figure, path)
+
+
+EACH = 2
+"""Frames that are shown of each concept."""
+
+
+def concepts_figure(path: Path, bank: FrameBank, columns: int = 6) -> None:
+    """Each of the game's concepts in two frames of a bank that show much of it, painted over the dimmed frame.
+
+    The frames are of different environments where there are. Raises `InputError` for a game without concepts.
+    """
+    bank.check_renderer()
+    game = bank.options.rules.with_concepts()
+    renderer = RENDERERS[game.name]()
+    spread = np.unique(np.linspace(0, len(bank) - 1, 192).astype(int))
+    masks = np.zeros((len(spread), len(game.kinds), 64, 64), dtype=bool)
+    for number, i in enumerate(spread):
+        state = renderer.parse(bank.states[i])
+        visible = renderer.masks(state)
+        masks[number] = game.kind_masks(visible.drawn, renderer.regions(state, visible))
+    rows = -(-len(game.kinds) // columns)
+    figure = Figure(figsize=(2 * 1.25 * columns, 1.62 * rows), dpi=110)
+    axes = figure.subplots(rows, EACH * columns, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for c, kind in enumerate(game.kinds):
+        row, column = divmod(c, columns)
+        own = axes[row, EACH * column : EACH * (column + 1)]
+        for axis, number in zip(own, _showing(masks[:, c], bank.environment[spread]), strict=False):
+            image = bank.frames[spread[number]] / 255 * 0.45
+            image[masks[number, c]] = to_rgb(kind.colour)
+            axis.imshow(image, interpolation="nearest")
+        own[0].set_title(kind.words + ("" if kind.headline else " *"), fontsize=8, loc="left")
+    figure.text(0.005, 0.004, "* described, not counted", fontsize=8)
+    figure.subplots_adjust(left=0.005, right=0.995, top=0.955, bottom=0.03, wspace=0.04, hspace=0.17)
+    save(figure, path)
+
+
+def _showing(masks: NDArray[np.bool_], environment: NDArray[np.int32]) -> list[int]:
+    """Of frames (N, 64, 64) those that show most, at most one of an environment."""
+    pixels = masks.sum(axis=(1, 2))
+    chosen: list[int] = []
+    for number in np.argsort(-pixels, kind="stable"):
+        if pixels[number] and environment[number] not in environment[chosen]:
+            chosen.append(int(number))
+    return chosen[:EACH]

@@ -1,6 +1,7 @@
 """A game as data: its table hangs together, and says of CoinRun what docs/score.md does."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from rollouts.errors import InputError
 from rollouts.game import Game, Kind
 from rollouts.games import GAMES, game_named
 from rollouts.renderers import RENDERERS
+from scenes import played
 
 DEFINITION = (Path(__file__).parents[2] / "docs/score.md").read_text()
 
@@ -30,7 +32,7 @@ def test_every_kind_is_drawn_and_everything_drawn_is_of_a_kind(game: Game) -> No
         }
 
 
-@pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
+@pytest.mark.parametrize("game", [COINRUN, COINRUN.with_concepts()], ids=["kinds", "concepts"])
 def test_kinds_are_told_apart(game: Game) -> None:
     for values in zip(*((kind.name, kind.key, kind.words) for kind in game.kinds), strict=True):
         assert len(set(values)) == len(values)
@@ -77,6 +79,44 @@ def test_coinruns_senses_are_those_of_the_score() -> None:
     }
     assert senses == {"coin": 1, "saw": -1, "enemy": -1, "lava": -1}
     assert {name: int(sense) for name, sense in zip(COINRUN.names, COINRUN.senses, strict=True) if sense} == senses
+
+
+def test_every_concept_has_its_region_and_parts_lie_within_what_they_are_of() -> None:
+    game, renderer = COINRUN.with_concepts(), RENDERERS["coinrun"]()
+    shown = np.zeros(len(game.kinds), dtype=int)
+    for data, _ in played(EnvOptions(), 8, every=15, samples=12, seed=2):
+        state = renderer.parse(data)
+        visible = renderer.masks(state)
+        masks = dict(zip(game.names, game.kind_masks(visible.drawn, renderer.regions(state, visible)), strict=True))
+        shown += [mask.any() for mask in masks.values()]
+        wall = visible.drawn[COINRUN.drawn.index("wall")]
+        for kind in game.kinds:
+            if kind.drawn == ("wall",):
+                assert not (masks[kind.name] & ~wall).any()
+        assert np.array_equal(masks["enemy_left"] | masks["enemy_right"], masks["enemy"])
+        assert not (masks["enemy_left"] & masks["enemy_right"]).any()
+        assert masks["screen_edge"].sum() == 64 * 64 - 60 * 60
+    assert {name for name, frames in zip(game.names, shown, strict=True) if not frames} <= {"lava"}
+
+
+def test_enemies_walk_where_they_look() -> None:
+    """But in the step in which they turn."""
+    renderer, agree = RENDERERS["coinrun"](), Counter[tuple[str, bool]]()
+    for data, _ in played(EnvOptions(), 8, every=10, samples=30, seed=3):
+        state = renderer.parse(data)
+        visible = renderer.masks(state)
+        regions = renderer.regions(state, visible)
+        for thing in visible.objects:
+            if thing.drawn == "enemy":
+                side = "enemy_left" if state.entities["vx"][thing.place] < 0 else "enemy_right"
+                agree[side, bool(regions[side][thing.mask].all())] += 1
+    assert {side for side, _ in agree} == {"enemy_left", "enemy_right"}
+    assert agree["enemy_left", False] + agree["enemy_right", False] <= 0.05 * agree.total()
+
+
+def test_a_game_without_concepts_says_so() -> None:
+    with pytest.raises(InputError, match="Toy has no concepts: score it with version 1"):
+        TOY.with_concepts()
 
 
 TOY = Game(
