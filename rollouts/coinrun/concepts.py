@@ -27,8 +27,8 @@ def screen_edge() -> Mask:
 def enemies_by_direction(state: State, masks: Masks) -> dict[str, Mask]:
     """Visible pixels (64, 64) of enemies that walk to the left and to the right, each with the trail nearest to it.
 
-    An enemy looks where it walks: its picture is mirrored while it walks to the right. In the step in which it turns the
-    picture is what counts, since that is what an agent sees.
+    An enemy looks where it walks: its picture is mirrored while it walks to the right. In the step in which it turns
+    the picture is what counts, since that is what an agent sees.
     """
     regions = {name: np.zeros((64, 64), dtype=bool) for name in ("enemy_left", "enemy_right")}
     enemies = state.entities[(state.entities["type"] == ENEMY) & (state.entities["alpha"] > 0)]

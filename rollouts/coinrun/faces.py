@@ -4,9 +4,6 @@ A pixel belongs to what holds its centre. Cells are drawn `OVERLAP` wider on eve
 show between them. A *face* is where a wall cell has an open cell (space, a barrier for enemies, or the coin) beside it.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +21,8 @@ FACE_PIXELS = 2
 """How deep a face is."""
 CORNER_PIXELS = 3
 """How far an end or a foot reaches from its corner, each way."""
+SIDES = {"top": (0, 1), "left": (-1, 0), "right": (1, 0), "under": (0, -1)}
+"""From a cell to its neighbour on each side, (x, y)."""
 CENTRES = np.arange(SIZE) + 0.5
 
 Cells = NDArray[np.bool_]
@@ -90,38 +89,34 @@ def wall_cells(grid: NDArray[np.int32]) -> Cells:
 
 
 def face_cells(grid: NDArray[np.int32]) -> dict[str, Cells]:
-    """Wall cells with an open cell above, to the left, to the right and below, [y, x] as the grid."""
+    """Wall cells with an open cell on each of their sides, [y, x] as the grid."""
     wall, is_open = wall_cells(grid), open_cells(grid)
-    sides = {"top": (0, 1), "left": (-1, 0), "right": (1, 0), "under": (0, -1)}
-    return {side: wall & _moved(is_open, *step) for side, step in sides.items()}
+    return {side: wall & _moved(is_open, *step) for side, step in SIDES.items()}
 
 
-def end_cells(grid: NDArray[np.int32]) -> dict[str, Cells]:
-    """Wall cells open above, to one side, and above that: where a platform ends on its left, and on its right."""
-    faces, is_open = face_cells(grid), open_cells(grid)
-    return {side: faces["top"] & faces[side] & _moved(is_open, step, 1) for side, step in (("left", -1), ("right", 1))}
+def part_cells(grid: NDArray[np.int32]) -> dict[str, Cells]:
+    """The wall cells [y, x] that each part is on, by its name.
+
+    Of faces those with an open cell above, to the left, to the right and below. Of ends those open above, to one side,
+    and diagonally between: where a platform ends. Of feet those open above, with a wall one higher in the next column.
+    """
+    parts, wall, is_open = face_cells(grid), wall_cells(grid), open_cells(grid)
+    for side, step in (("left", -1), ("right", 1)):
+        parts[f"end_{side}"] = parts["top"] & parts[side] & _moved(is_open, step, 1)
+        parts[f"foot_{side}"] = parts["top"] & _moved(wall, step, 1)
+    return parts
 
 
-def foot_cells(grid: NDArray[np.int32]) -> dict[str, Cells]:
-    """Wall cells open above with a wall one higher in the next column, to the left and to the right: feet of steps."""
-    top, wall = face_cells(grid)["top"], wall_cells(grid)
-    return {side: top & _moved(wall, step, 1) for side, step in (("left", -1), ("right", 1))}
-
-
-def parts_of_walls(state: State, wall: Mask) -> dict[str, Mask]:
-    """Masks (64, 64) of faces, ends and feet by name, of a state whose visible `wall` pixels are (64, 64)."""
-    parts = {side: _drawn(state, cells, partial(_face, state, side)) for side, cells in face_cells(state.grid).items()}
-    for name, by_side in (("end", end_cells(state.grid)), ("foot", foot_cells(state.grid))):
-        for side, cells in by_side.items():
-            parts[f"{name}_{side}"] = _drawn(state, cells, partial(_corner, state, side))
-    return {name: mask & wall for name, mask in parts.items()}
-
-
-def _drawn(state: State, cells: Cells, pixels: Callable[[int, int], Mask]) -> Mask:
-    """The pixels of all these cells that can show in the frame."""
+def part_pixels(state: State, part: str, cells: Cells) -> Mask:
+    """Pixels (64, 64) of a part on these cells [y, x], as far as they can show, whatever stands in front."""
     middle = np.array([int(state.agent["y"]), int(state.agent["x"])])
     mask = np.zeros((SIZE, SIZE), dtype=bool)
     for y, x in np.argwhere(cells):
         if (abs(np.array([y, x]) - middle) <= CELLS // 2 + 2).all():
-            mask |= pixels(int(x), int(y))
+            mask |= _face(state, part, x, y) if part in SIDES else _corner(state, part.partition("_")[2], x, y)
     return mask
+
+
+def parts_of_walls(state: State, wall: Mask) -> dict[str, Mask]:
+    """Masks (64, 64) of faces, ends and feet by name, of a state whose visible `wall` pixels are (64, 64)."""
+    return {part: part_pixels(state, part, cells) & wall for part, cells in part_cells(state.grid).items()}
