@@ -20,7 +20,8 @@ class Kind:
     may name it. A `removable` kind can be taken out of a frame; a `controlled` one has the control of that, its outline
     filled from another background at another place, and its single objects are followed into the next frame. The page
     takes all objects of a kind out `together`, or one by one. A `display` is no object but painted over the frame: it
-    is not removed, but shows what it shows in another frame.
+    is not removed, but shows what it shows in another frame. A piece of a `movable` kind, a part of walls, can be moved
+    by editing the level, and what is left of it is its outline when walls are painted as background.
 
     Its mask is that of what is drawn under the names `made_of` (its own by default), or the `part` of that which a
     function of masks (..., 64, 64) gives, or the `region` of the frame that the renderer finds in the state. `colour`
@@ -40,6 +41,7 @@ class Kind:
     part: Callable[[BoolArray], BoolArray] | None = None
     region: str | None = None
     display: bool = False
+    movable: bool = False
     dash: tuple[int, ...] = ()
 
     @property

@@ -65,6 +65,10 @@ class Renderer(Protocol):
         """The regions (64, 64) of this state's frame that kinds of the game name, of its `masks`."""
         ...
 
+    def edits(self, state: State, region: str, masks: Masks) -> Iterable[tuple[State, Mask]]:
+        """States in which a piece of a region is elsewhere, and the pixels (64, 64) that the piece was seen in."""
+        ...
+
     def without(self, state: State, objects: Iterable[Thing]) -> State:
         """The state with these objects hidden; what they covered shows, and the game's own course is not changed."""
         ...

@@ -1,6 +1,7 @@
 """What a bank shows, whoever is scored on it: masks of every class and frames with a class taken away."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from scipy.signal import fftconvolve
 from rollouts.bank import FrameBank
 from rollouts.game import Game
 from rollouts.masks import Masks, Renderer
+from rollouts.procgen_state import State
 from rollouts.progress import Update, silent
 from rollouts.renderers import RENDERERS
 
@@ -21,10 +23,14 @@ Frames = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Counterfactual:
-    """`frames` (M, 64, 64, 3) are the bank's frames `index` (M,) changed."""
+    """`frames` (M, 64, 64, 3) are the bank's frames `index` (M,) changed.
+
+    `where` (M, 64, 64) is what was changed, None where it is all that shows of the class.
+    """
 
     index: NDArray[np.int64]
     frames: Frames
+    where: BoolArray | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,9 @@ class Evidence:
     `following` is one step after some of the bank's frames, and `tracks` follows single objects from those into it;
     None for a bank without next frames. `removed[c]` shows frames that have class c without it (velocity: with another
     frame's velocity painted); `control[c]` shows them with as many pixels of background changed instead, in the same
-    shape. Each is of at most `CHANGED` frames, as equal a number from each environment as there are.
+    shape. A part of walls is not taken out: `removed[c]` shows frames with a piece of it elsewhere, and `outlined[c]`
+    shows them with all walls painted as another background, so that nothing is left but their outline. Each is of at
+    most `CHANGED` frames, as equal a number from each environment as there are.
     """
 
     game: Game
@@ -58,6 +66,7 @@ class Evidence:
     tracks: Tracks | None
     removed: dict[str, Counterfactual]
     control: dict[str, Counterfactual]
+    outlined: dict[str, Counterfactual]
 
     @property
     def pixels(self) -> NDArray[np.int64]:
@@ -85,9 +94,11 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
     masks = np.zeros((len(bank), len(game.kinds), 64, 64), dtype=bool)
     objects = np.zeros((len(bank), 64, 64), dtype=bool)
     tracked: list[tuple[int, int, BoolArray, BoolArray]] = []
+    views: list[tuple[State, Masks]] = []
     for i, data in enumerate(bank.states):
         state = renderer.parse(data)
         visible = renderer.masks(state)
+        views.append((state, visible))
         if i in followed and bank.next_states is not None:
             later = renderer.masks(renderer.parse(bank.next_states[i]))
             tracked += [(i, *pair) for pair in _follow(game, visible, later)]
@@ -109,22 +120,69 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
     for kind, shows in zip(game.kinds, np.moveaxis(masks, 1, 0), strict=True):
         if kind.display:
             removed[kind.name] = _other_displays(bank, shows, generator)
+    moved, outlined = {}, {}
+    for c, kind in enumerate(game.kinds):
+        if kind.movable and kind.region is not None:
+            shows = np.flatnonzero(masks[:, c].any(axis=(1, 2)))
+            moved[kind.name] = pieces = _pieces_moved(bank, renderer, views, kind.region, shows, generator)
+            outlined[kind.name] = [(i, _outline(bank.frames[i], renderer, *views[i])) for i, _, _ in pieces]
     following, tracks = None, None
     if bank.next_frames is not None:
         index = np.array(sorted(followed), dtype=np.int64)
         following, tracks = Counterfactual(index, bank.next_frames[index]), _tracks(tracked, index)
-    return Evidence(game, masks, objects, following, tracks, _stack(removed), _stack(control))
+    changed = _stack(removed) | _stack_pieces(moved)
+    return Evidence(game, masks, objects, following, tracks, changed, _stack(control), _stack(outlined))
 
 
 def spread_out(
     frames: NDArray[np.int64], environment: NDArray[np.int32], generator: np.random.Generator, most: int = CHANGED
 ) -> NDArray[np.int64]:
     """At most `most` of `frames`, sorted: at random, and as equal a number from each environment as there are."""
+    return np.sort(in_turn(frames, environment, generator)[:most])
+
+
+def in_turn(
+    frames: NDArray[np.int64], environment: NDArray[np.int32], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """All of `frames` at random, one of each environment before a second of any."""
     shuffled = generator.permutation(frames)
     labels, turn = environment[shuffled], np.zeros(len(shuffled), dtype=np.int64)
     for label in np.unique(labels):
         turn[labels == label] = np.arange(np.count_nonzero(labels == label))
-    return np.sort(shuffled[np.argsort(turn, kind="stable")[:most]])
+    return shuffled[np.argsort(turn, kind="stable")]
+
+
+def _pieces_moved(
+    bank: FrameBank,
+    renderer: Renderer,
+    views: Sequence[tuple[State, Masks]],
+    region: str,
+    shows: NDArray[np.int64],
+    generator: np.random.Generator,
+) -> list[tuple[int, Frames, BoolArray]]:
+    """Frames with a piece of a region elsewhere, and where it was: at random, of frames in which one can be moved.
+
+    An edit that does not show, of a face at the edge of the screen, is none.
+    """
+    pieces: list[tuple[int, Frames, BoolArray]] = []
+    for i in in_turn(shows, bank.environment, generator):
+        possible = list(renderer.edits(views[i][0], region, views[i][1]))
+        for number in generator.permutation(len(possible)):
+            edited, where = possible[number]
+            frame = renderer.render(edited)
+            if (frame != bank.frames[i]).any():
+                pieces.append((int(i), frame, where))
+                break
+        if len(pieces) == CHANGED:
+            break
+    return sorted(pieces, key=lambda piece: piece[0])
+
+
+def _outline(frame: Frames, renderer: Renderer, state: State, visible: Masks) -> Frames:
+    """A frame whose walls are painted with another background: their outline is what is left of them."""
+    wall = visible.drawn[visible.names.index("wall")]
+    elsewhere = renderer.render(renderer.without_drawn(renderer.with_other_background(state), ("wall",)))
+    return np.where(wall[..., None], elsewhere, frame)
 
 
 def _continued(bank: FrameBank, renderer: Renderer) -> list[int]:
@@ -205,4 +263,11 @@ def _stack(changed: dict[str, list[tuple[int, Frames]]]) -> dict[str, Counterfac
         name: Counterfactual(np.array([i for i, _ in pairs], dtype=np.int64), np.stack([frame for _, frame in pairs]))
         for name, pairs in changed.items()
         if pairs
+    }
+
+
+def _stack_pieces(changed: dict[str, list[tuple[int, Frames, BoolArray]]]) -> dict[str, Counterfactual]:
+    stacked = _stack({name: [(i, frame) for i, frame, _ in pieces] for name, pieces in changed.items()})
+    return {
+        name: replace(one, where=np.stack([where for _, _, where in changed[name]])) for name, one in stacked.items()
     }

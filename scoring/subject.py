@@ -33,7 +33,8 @@ class Measured:
     """What a basis yields: normalised maps, energies, and unnormalised attribution on each class, with it and without.
 
     `cells` (N, K, H, W) are the signed maps on the layer's cells, `maps` the same normalised, projected if asked for.
-    `original`, `removed`, `control_original` and `control` are sums over frames (K, C, E). `stability` (K, C) is the
+    `original`, `removed`, `control_original`, `control`, `outlined_original` and `outlined` are sums over frames
+    (K, C, E). `stability` (K, C) is the
     correlation of signed attribution on the same object in a frame and in the next one.
     """
 
@@ -45,6 +46,8 @@ class Measured:
     removed: FloatArray
     control_original: FloatArray
     control: FloatArray
+    outlined_original: FloatArray
+    outlined: FloatArray
     stability: FloatArray
 
 
@@ -61,7 +64,7 @@ class Subject:
     """An agent's attributions at one layer on a bank, before any choice of features.
 
     `own` is of the bank's frames, `pool` of the frames that features are fitted on (None where none are), `following`
-    (None where the bank has no next frames), `removed` and `control` of the evidence's frames.
+    (None where the bank has no next frames), `removed`, `control` and `outlined` of the evidence's frames.
     """
 
     bank: FrameBank
@@ -72,6 +75,7 @@ class Subject:
     pool: Attribution | None
     removed: dict[str, Attribution]
     control: dict[str, Attribution]
+    outlined: dict[str, Attribution]
 
     @property
     def game(self) -> Game:
@@ -120,14 +124,28 @@ class Subject:
         raw = cells if kernel is None else push_forward(cells, kernel, self.geometry)
         maps, attributed = normalise(raw)
         masks = [wide.shares for wide in widened]
-        removed, control = (
-            self._on_class(raw, basis, kernel, group, changed, masks)
-            for group, changed in ((self.removed, self.evidence.removed), (self.control, self.evidence.control))
+        seen = self.evidence
+        removed, control, outlined = (
+            self._on_class(raw, basis, kernel, group, changed, widened)
+            for group, changed in (
+                (self.removed, seen.removed),
+                (self.control, seen.control),
+                (self.outlined, seen.outlined),
+            )
         )
         steady = self._stability(raw, basis, kernel, [wide.dilation for wide in widened])
         together = Energies.from_maps(maps, np.concatenate(masks, axis=1), self.bank.environment, self.bank.time)
         return [
-            Measured(cells, maps, attributed, energies, *removed[number], *control[number], steady[number])
+            Measured(
+                cells,
+                maps,
+                attributed,
+                energies,
+                *removed[number],
+                *control[number],
+                *outlined[number],
+                steady[number],
+            )
             for number, energies in enumerate(together.split(len(masks)))
         ]
 
@@ -138,26 +156,33 @@ class Subject:
         kernel: Maps | None,
         group: dict[str, Attribution],
         changed: dict[str, Counterfactual],
-        masks: Sequence[Maps],
+        widened: Sequence[WideMasks],
     ) -> list[tuple[FloatArray, FloatArray]]:
-        """For each of `masks`: attribution that falls on each class (K, C, E), in the original frames and after."""
+        """For each of the masks: attribution that falls on each class (K, C, E), in the original frames and after."""
         shape = (raw.shape[1], len(self.game.kinds), self.environments)
-        totals = [(np.zeros(shape), np.zeros(shape)) for _ in masks]
+        totals = [(np.zeros(shape), np.zeros(shape)) for _ in widened]
         for name, attribution in group.items():
             index, c = changed[name].index, self.game.index(name)
-            on_class = np.logical_or.reduce([y[index, c] > 0 for y in masks])
+            shares = [self._changed(changed[name], wide, c, kernel is not None) for wide in widened]
+            on_class = np.logical_or.reduce([y > 0 for y in shares])
             before = np.moveaxis(raw[index], 1, -1)[on_class]
             if kernel is None:
                 after = basis.transform(attribution.at(on_class))[:, :, 0, 0]
             else:
                 after = np.moveaxis(self.placed(basis, attribution, kernel), 1, -1)[on_class]
             environment = self.environment[index][np.nonzero(on_class)[0]]
-            for sums, y in zip(totals, masks, strict=True):
-                share = y[index, c][on_class].astype(np.float64)
+            for sums, y in zip(totals, shares, strict=True):
+                share = y[on_class].astype(np.float64)
                 adds = csr_array((share, (environment, np.arange(len(share)))), shape=(shape[2], len(share)))
                 for total, w in zip(sums, (before, after), strict=True):
                     total[:, c] = (adds @ np.abs(w)).T
         return totals
+
+    def _changed(self, changed: Counterfactual, wide: WideMasks, c: int, in_pixels: bool) -> Maps:
+        """What was changed of class c in each of these frames, widened as `wide` (M, H, W)."""
+        if changed.where is None:
+            return wide.shares[changed.index, c]
+        return self._widened(changed.where[:, None], wide.dilation, in_pixels)[:, 0]
 
     def _stability(
         self, raw: Maps, basis: FeatureSet, kernel: Maps | None, dilations: Sequence[int]
@@ -180,7 +205,9 @@ class Subject:
 
 def frames_to_explain(bank: FrameBank, evidence: Evidence, pool: bool) -> int:
     """Frames that `explain` attributes, the total of its progress."""
-    changed = sum(len(c.index) for group in (evidence.removed, evidence.control) for c in group.values())
+    changed = sum(
+        len(c.index) for group in (evidence.removed, evidence.control, evidence.outlined) for c in group.values()
+    )
     following = 0 if evidence.following is None else len(evidence.following.index)
     return len(bank) + following + changed + (len(bank.pool) if pool else 0)
 
@@ -213,4 +240,5 @@ def explain(
         of(bank.pool) if pool else None,
         {name: of(changed.frames) for name, changed in evidence.removed.items()},
         {name: of(changed.frames) for name, changed in evidence.control.items()},
+        {name: of(changed.frames) for name, changed in evidence.outlined.items()},
     )

@@ -5,13 +5,12 @@ in front, or taken away from. Nothing else changes; an edit that would touch an 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from rollouts.coinrun.faces import CELLS, SIDES, Cells, face_cells, open_cells, part_cells, part_pixels, wall_cells
+from rollouts.coinrun.faces import CELLS, SIDES, Cells, open_cells, part_cells, part_pixels, wall_cells
 from rollouts.coinrun.state import COIN, LAVA, LAVA_TOP, SPACE, WALL, WALL_TOP
 from rollouts.masks import Mask
 from rollouts.procgen_state import State
@@ -23,38 +22,30 @@ FACE_OF = {"end_left": "left", "end_right": "right", "foot_left": "right", "foot
 """The face whose moving takes a corner along."""
 
 
-@dataclass(frozen=True)
-class WallEdit:
-    """A `state` in which one piece of a part of walls is gone from the pixels `where` (64, 64) that it was seen in."""
-
-    state: State
-    where: Mask
-
-
-def edits(state: State, part: str, wall: Mask) -> Iterator[WallEdit]:
+def edits(state: State, part: str, wall: Mask) -> Iterator[tuple[State, Mask]]:
     """Every edit that moves a visible piece of this part of walls (`faces.parts_of_walls`), in the order of the grid.
 
-    `wall` (64, 64) are the visible wall pixels.
+    `wall` (64, 64) are the visible wall pixels. With each edited state come the pixels (64, 64) that the piece was seen
+    in, where it is no more.
     """
-    side = FACE_OF.get(part, part)
-    cells = face_cells(state.grid)[side] & _in_view(state)
-    for run in runs(cells, side):
-        where = part_pixels(state, part, _piece(state, part, side, run)) & wall
+    side, cells = FACE_OF.get(part, part), part_cells(state.grid)
+    for run in runs(cells[side] & _in_view(state), side):
+        where = part_pixels(state, part, cells[part] & _piece(state.grid, part, side, run)) & wall
         if where.sum() < LEAST_PIXELS:
             continue
         for outwards in (True, False):
             moved = move(state, side, run, outwards)
             if moved is not None:
-                yield WallEdit(moved, where)
+                yield moved, where
 
 
-def _piece(state: State, part: str, side: str, run: NDArray[np.int64]) -> Cells:
-    """The cells of a part that move with a run of a face: an end is on its highest cell, a foot below it, in front."""
+def _piece(grid: NDArray[np.int32], part: str, side: str, run: NDArray[np.int64]) -> Cells:
+    """Where a part can be that moves with a run of a face: an end is on its highest cell, a foot below it, in front."""
     places = run + np.array(SIDES[side][::-1]) - np.array([1, 0]) if part.startswith("foot") else run
-    cells = np.zeros(state.grid.shape, dtype=bool)
+    cells = np.zeros(grid.shape, dtype=bool)
     inside = (places >= 0).all(axis=1) & (places < cells.shape).all(axis=1)
     cells[tuple(places[inside].T)] = True
-    return cells & part_cells(state.grid)[part]
+    return cells
 
 
 def runs(cells: Cells, side: str) -> list[NDArray[np.int64]]:

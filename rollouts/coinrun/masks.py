@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rollouts.coinrun.concepts import enemies_by_direction, screen_edge
+from rollouts.coinrun.edits import edits
 from rollouts.coinrun.faces import parts_of_walls
 from rollouts.coinrun.state import (
     BACKGROUNDS,
@@ -132,6 +133,11 @@ class CoinRunRenderer:
         """Parts of walls, enemies by where they walk, and the edge of the screen, by name (64, 64)."""
         wall = masks.drawn[COINRUN.drawn.index("wall")]
         return parts_of_walls(state, wall) | enemies_by_direction(state, masks) | {"screen_edge": screen_edge()}
+
+    @staticmethod
+    def edits(state: State, region: str, masks: Masks) -> Iterable[tuple[State, Mask]]:
+        """Levels in which a piece of a part of walls is elsewhere, and the pixels (64, 64) that it was seen in."""
+        return edits(state, region, masks.drawn[COINRUN.drawn.index("wall")])
 
     def _grid_footprints(self, state: State) -> list[Footprint]:
         """Coins, lava and walls, in the order in which they are drawn: by column, then upwards.

@@ -5,7 +5,7 @@ from functools import partial
 from rollouts.coinrun.concepts import surface
 from rollouts.game import Game, Kind
 
-_wall = partial(Kind, removable=False, controlled=False, made_of=("wall",))
+_wall = partial(Kind, removable=False, controlled=False, movable=True, made_of=("wall",))
 _walking = partial(Kind, sense=-1, headline=False, removable=False, controlled=False, made_of=("enemy", "trail"))
 CONCEPTS = (
     Kind("coin", "#ffe14d", "coin", "c", sense=1),

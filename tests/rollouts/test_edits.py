@@ -37,24 +37,24 @@ def test_an_edit_of_play_moves_its_piece_and_nothing_else(renderer: CoinRunRende
         state = parse(data)
         wall = renderer.masks(state).drawn[WALLS]
         for part in part_cells(state.grid):
-            for edit in list(edits(state, part, wall))[:2]:
+            for edited, where in list(edits(state, part, wall))[:2]:
                 seen[part] += 1
-                check(edit.state)
-                changed = edit.state.grid != state.grid
-                was, now = wall_cells(state.grid), wall_cells(edit.state.grid)
+                check(edited)
+                changed = edited.grid != state.grid
+                was, now = wall_cells(state.grid), wall_cells(edited.grid)
                 assert not np.isin(state.grid[changed], (COIN, LAVA, LAVA_TOP)).any()
-                assert np.array_equal(edit.state.entities, state.entities)
+                assert np.array_equal(edited.entities, state.entities)
                 for entity in state.entities[state.entities["alpha"] > 0]:
                     assert not (was != now)[int(entity["y"]), int(entity["x"])]
                 pixels = np.zeros((64, 64), dtype=bool)
                 for y, x in np.argwhere(changed):
                     pixels |= cell_pixels(state, int(x), int(y))
-                drawn = renderer.render(edit.state)
+                drawn = renderer.render(edited)
                 assert not ((drawn != frame).any(axis=-1) & ~dilate(pixels, 1)).any()
-                after = parts_of_walls(edit.state, renderer.masks(edit.state).drawn[WALLS])[part]
-                assert edit.where.any()
-                assert not (after & edit.where).any(), "the piece is where it was"
-                assert not (edit.where & ~wall).any()
+                after = parts_of_walls(edited, renderer.masks(edited).drawn[WALLS])[part]
+                assert where.any()
+                assert not (after & where).any(), "the piece is where it was"
+                assert not (where & ~wall).any()
     assert {"top", "left", "right", "end_left", "foot_left", "foot_right"} <= set(seen)
 
 

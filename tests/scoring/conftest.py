@@ -29,6 +29,12 @@ def evidence(bank: FrameBank) -> Evidence:
 
 
 @pytest.fixture(scope="session")
+def seen(bank: FrameBank) -> Evidence:
+    """What the bank shows of the concepts of version 2."""
+    return gather(bank, game=bank.options.rules.with_concepts())
+
+
+@pytest.fixture(scope="session")
 def consecutive() -> FrameBank:
     """Several episodes of one environment, step by step."""
     plan = BankPlan("trajectory", 1, 80, 1, consecutive=False, pool_frames=0)

@@ -1,12 +1,19 @@
 """What a bank shows: masks, removals and their controls."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from agents.checkpoint import untrained_agent
 from rollouts.bank import BankError, FrameBank
 from rollouts.coinrun.table import COINRUN
 from rollouts.collecting import SPREAD
-from scoring.evidence import Evidence, move_silhouette, spread_out
+from rollouts.masks import dilate
+from scoring.evidence import Evidence, gather, move_silhouette, spread_out
+from scoring.explain.geometry import average_over_cells
+from scoring.features.channels import Channels
+from scoring.subject import explain
 
 
 def test_masks_and_removals_fit_the_frames(bank: FrameBank, evidence: Evidence) -> None:
@@ -55,6 +62,52 @@ def test_changed_frames_are_spread_evenly_over_the_environments() -> None:
     assert len(draws) > 20
 
 
+WALLS = ("top", "left", "right", "end_left", "foot_right")
+
+
+def test_pieces_of_walls_are_elsewhere_and_only_there_is_the_frame_changed(bank: FrameBank, seen: Evidence) -> None:
+    assert set(WALLS) <= set(seen.outlined)
+    for name in seen.outlined:
+        changed = seen.removed[name]
+        assert changed.where is not None
+        mask = seen.masks[changed.index, seen.game.index(name)]
+        assert changed.where.any(axis=(1, 2)).all()
+        assert not (changed.where & ~mask).any(), "a piece is a part of its kind"
+        assert (changed.frames != bank.frames[changed.index]).any(axis=(1, 2, 3)).all()
+        assert np.array_equal(changed.index, seen.outlined[name].index)
+    assert all(changed.where is None for name, changed in seen.removed.items() if name not in seen.outlined)
+
+
+def test_walls_that_are_painted_over_keep_their_outline(bank: FrameBank, seen: Evidence, evidence: Evidence) -> None:
+    for name in WALLS:
+        changed = seen.outlined[name]
+        wall, surface = (evidence.masks[changed.index, COINRUN.index(kind)] for kind in ("wall", "surface"))
+        assert surface.any()
+        different = (changed.frames != bank.frames[changed.index]).any(axis=-1)
+        assert not (different & ~wall).any()
+        assert different[wall].mean() > 0.9
+
+
+def test_attribution_on_pieces_is_that_of_a_slow_sum(bank: FrameBank, seen: Evidence) -> None:
+    agent = untrained_agent("compact", bank.options, 0)
+    subject = explain(agent.network, "2b", bank, seen, steps=1, pool=False)
+    basis = Channels(subject.geometry.channels)
+    measured = subject.measure(basis, [subject.masks(2)])[0]
+    for name in WALLS:
+        c = seen.game.index(name)
+        changed, maps = seen.removed[name], basis.transform(subject.own)
+        assert changed.where is not None
+        y = average_over_cells(dilate(changed.where[:, None], 2), subject.geometry)
+        wanted = np.einsum("mkhw,mhw->k", np.abs(maps[changed.index]), y[:, 0])
+        np.testing.assert_allclose(measured.original[:, c].sum(axis=-1), wanted, rtol=1e-4)
+        after = basis.transform(subject.removed[name])
+        wanted = np.einsum("mkhw,mhw->k", np.abs(after), y[:, 0])
+        np.testing.assert_allclose(measured.removed[:, c].sum(axis=-1), wanted, rtol=1e-4)
+        whole = subject.masks(2).shares[changed.index, c]
+        wanted = np.einsum("mkhw,mhw->k", np.abs(basis.transform(subject.outlined[name])), whole)
+        np.testing.assert_allclose(measured.outlined[:, c].sum(axis=-1), wanted, rtol=1e-4)
+
+
 def test_prevalence(evidence: Evidence) -> None:
     prevalence = evidence.prevalence
     assert prevalence["velocity"] == pytest.approx(13 * 26 / 64**2)
@@ -86,10 +139,6 @@ def test_silhouettes_move_to_free_places() -> None:
 
 
 def test_a_bank_of_another_renderer_is_refused(bank: FrameBank) -> None:
-    from dataclasses import replace
-
-    from scoring.evidence import gather
-
     with pytest.raises(BankError, match="drawn by renderer 000000000000"):
         gather(replace(bank, renderer="0" * 64))
     assert SPREAD.frames == 512
