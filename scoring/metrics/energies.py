@@ -83,6 +83,11 @@ class Energies:
         between[:, :, same, same] = 0
         return cls(aligned, between, within, signed, frame_mass.sum(axis=2), samples)
 
+    def of_classes(self, chosen: BoolArray) -> "Energies":
+        """The energies of some of the classes (C,)."""
+        aligned, between, within = (sums[:, chosen] for sums in (self.aligned, self.between, self.within))
+        return Energies(aligned, between, within, self.signed[:, chosen], self.mass, self.samples)
+
     def split(self, parts: int) -> list["Energies"]:
         """The energies of `parts` equal groups of consecutive classes."""
         groups = (

@@ -121,6 +121,8 @@ def best_class_lift(
     environments: chance needs two in each half.
     """
     check_axes(signed=(energies.signed, "K C E"), eligible=(eligible, "C"), alive=(alive, "K"))
+    if eligible.any():
+        energies, eligible = energies.of_classes(eligible), eligible[eligible]
     count = energies.environments
     half = halves(count, seed, splits)
     if weights is not None:
