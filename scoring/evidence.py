@@ -121,11 +121,14 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
         if kind.display:
             removed[kind.name] = _other_displays(bank, shows, generator)
     moved, outlined = {}, {}
+    outlines: dict[int, Frames] = {}
     for c, kind in enumerate(game.kinds):
         if kind.movable and kind.region is not None:
             shows = np.flatnonzero(masks[:, c].any(axis=(1, 2)))
             moved[kind.name] = pieces = _pieces_moved(bank, renderer, views, kind.region, shows, generator)
-            outlined[kind.name] = [(i, _outline(bank.frames[i], renderer, *views[i])) for i, _, _ in pieces]
+            for i in {i for i, _, _ in pieces} - outlines.keys():
+                outlines[i] = _outline(bank.frames[i], renderer, *views[i])
+            outlined[kind.name] = [(i, outlines[i]) for i, _, _ in pieces]
     following, tracks = None, None
     if bank.next_frames is not None:
         index = np.array(sorted(followed), dtype=np.int64)

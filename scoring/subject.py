@@ -34,8 +34,8 @@ class Measured:
 
     `cells` (N, K, H, W) are the signed maps on the layer's cells, `maps` the same normalised, projected if asked for.
     `original`, `removed`, `control_original`, `control`, `outlined_original` and `outlined` are sums over frames
-    (K, C, E). `stability` (K, C) is the
-    correlation of signed attribution on the same object in a frame and in the next one.
+    (K, C, E). `stability` (K, C) is the correlation of signed attribution on the same object in a frame and in the
+    next one.
     """
 
     cells: Maps

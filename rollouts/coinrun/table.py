@@ -7,12 +7,16 @@ from rollouts.game import Game, Kind
 
 _wall = partial(Kind, removable=False, controlled=False, movable=True, made_of=("wall",))
 _walking = partial(Kind, sense=-1, headline=False, removable=False, controlled=False, made_of=("enemy", "trail"))
-CONCEPTS = (
+OBJECTS = (
     Kind("coin", "#ffe14d", "coin", "c", sense=1),
     Kind("saw", "#ff6b5e", "saw", "s", sense=-1),
     Kind("enemy", "#ff9ff3", "enemy", "e", sense=-1, made_of=("enemy", "trail")),
     Kind("crate", "#ffb86b", "crate", "r"),
     Kind("lava", "#ff8c1a", "lava", "l", sense=-1, together=True, dash=(6, 3)),
+)
+"""What every version of the score looks for."""
+CONCEPTS = (
+    *OBJECTS,
     _wall("top", "#ffffff", "platform top", "t", region="top"),
     _wall("left", "#7fb8ff", "wall facing left", "a", region="left"),
     _wall("right", "#b98cff", "wall facing right", "d", region="right"),
@@ -68,11 +72,7 @@ COINRUN = Game(
     hazards=("saw", "enemy", "lava", "time"),
     drawn=("coin", "saw", "enemy", "trail", "crate", "lava", "wall", "agent", "velocity"),
     kinds=(
-        Kind("coin", "#ffe14d", "coin", "c", sense=1),
-        Kind("saw", "#ff6b5e", "saw", "s", sense=-1),
-        Kind("enemy", "#ff9ff3", "enemy", "e", sense=-1, made_of=("enemy", "trail")),
-        Kind("crate", "#ffb86b", "crate", "r"),
-        Kind("lava", "#ff8c1a", "lava", "l", sense=-1, together=True, dash=(6, 3)),
+        *OBJECTS,
         Kind(
             "surface",
             "#ffffff",
