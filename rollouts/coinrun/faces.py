@@ -44,13 +44,6 @@ def rectangle(left: float, right: float, top: float, bottom: float) -> Mask:
     return np.outer(rows, columns)
 
 
-def cell_pixels(state: State, x: int, y: int) -> Mask:
-    """Pixels (64, 64) that are drawn for the cell in column x and row y, counted from the lower left."""
-    edge = OVERLAP * UNIT
-    left, bottom = columns_of(state, x), rows_of(state, y)
-    return rectangle(left - edge, left + UNIT + edge, bottom - UNIT - edge, bottom + edge)
-
-
 def _face(state: State, side: str, x: int, y: int) -> Mask:
     """The pixels of a cell that are next to one of its sides."""
     left, bottom = columns_of(state, x), rows_of(state, y)

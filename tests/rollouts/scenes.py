@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from rollouts.coinrun.faces import OVERLAP, UNIT, columns_of, rectangle, rows_of
 from rollouts.coinrun.state import CRATE, ENEMY, SAW, SPACE, TRAIL, parse
 from rollouts.env import EnvOptions, make_env
+from rollouts.masks import Mask
 from rollouts.procgen_state import PLAYER, State
 
 HARD = EnvOptions()
@@ -66,3 +68,10 @@ def put(scene: State, kind: int, x: float, y: float, alpha: float = 1.0, theme: 
         entity[name] = value
     scene.entities = np.concatenate([scene.entities, entity])
     return len(scene.entities) - 1
+
+
+def cell_pixels(state: State, x: int, y: int) -> Mask:
+    """Pixels (64, 64) that are drawn for the cell in column x and row y, counted from the lower left."""
+    edge = OVERLAP * UNIT
+    left, bottom = columns_of(state, x), rows_of(state, y)
+    return rectangle(left - edge, left + UNIT + edge, bottom - UNIT - edge, bottom + edge)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from rollouts.coinrun.edits import CELLS_MOVED, edits, move, runs
-from rollouts.coinrun.faces import cell_pixels, face_cells, part_cells, parts_of_walls, wall_cells
+from rollouts.coinrun.faces import face_cells, part_cells, parts_of_walls, wall_cells
 from rollouts.coinrun.masks import CoinRunRenderer
 from rollouts.coinrun.state import COIN, LAVA, LAVA_TOP, SAW, SPACE, WALL, WALL_TOP, check, parse
 from rollouts.coinrun.table import COINRUN
 from rollouts.masks import dilate
 from rollouts.procgen_state import State
-from scenes import HARD, empty_scene, played, put
+from scenes import HARD, cell_pixels, empty_scene, played, put
 
 WALLS = COINRUN.drawn.index("wall")
 

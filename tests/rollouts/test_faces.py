@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from rollouts.coinrun.faces import cell_pixels, parts_of_walls, wall_cells
+from rollouts.coinrun.faces import parts_of_walls, wall_cells
 from rollouts.coinrun.masks import CoinRunRenderer, without_objects
 from rollouts.coinrun.state import COIN, LAVA_TOP, WALL, WALL_TOP, parse
-from scenes import HARD, empty_scene, moved, played
+from scenes import HARD, cell_pixels, empty_scene, moved, played
 
 
 @pytest.fixture(scope="module")
