@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo edit reproduce test test-browser test-slurm test-slow lint clean
+.PHONY: help demo edit reproduce test test-long test-browser test-slurm test-slow lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -18,6 +18,9 @@ reproduce: $(BIN)/.installed ## score every agent of the ladder, and write resul
 
 test: $(BIN)/.installed ## the tests, a few minutes; MARKERS="not slow" chooses others
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(MARKERS),-m "$(MARKERS)")
+
+test-long: $(BIN)/.installed ## a study, a report, sweeps and trainings from start to end, stopped and killed on the way
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m long
 
 test-browser: $(BIN)/.installed ## the pages in Chromium (apt-get install chromium)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m browser

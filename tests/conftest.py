@@ -1,4 +1,4 @@
-"""Every test runs torch on one thread; a browser for those that look at pages."""
+"""Every test runs torch on one thread, the longest first; a browser for those that look at pages."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,6 +8,11 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests, then whole commands, then the rest: processes that share them end at about the same time."""
+    items.sort(key=lambda item: (item.get_closest_marker("long") is None, item.path.parent.name != "scripts"))
 
 
 @pytest.fixture(scope="session")

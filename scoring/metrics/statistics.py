@@ -127,7 +127,9 @@ def best_class_lift(
     half = halves(count, seed, splits)
     if weights is not None:
         half = half.reshape(2, splits, *(1,) * (weights.ndim - 1), count) * weights
-    chosen_on = measure(energies, half)
+    different, place = np.unique(half.reshape(-1, count), axis=0, return_inverse=True)
+    measured = measure(energies, different)[place.reshape(-1)]  # a half is the same for all that it leaves out
+    chosen_on = measured.reshape(*half.shape[:-1], *measured.shape[1:])
     evaluated_on = chosen_on[::-1]
     candidates = np.where(eligible & ~np.isnan(chosen_on), chosen_on, -np.inf)
     best = candidates.argmax(axis=-1)[..., None]

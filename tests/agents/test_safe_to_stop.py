@@ -163,6 +163,7 @@ def test_a_run_killed_at_random_moments_ends_with_the_uninterrupted_weights(tmp_
     assert steps == sorted(set(steps)), "a step stands twice in the curve"
 
 
+@pytest.mark.long
 def test_signals_end_a_run_with_its_own_status_and_the_command_goes_on(tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "scripts/train.py"
     arguments = [

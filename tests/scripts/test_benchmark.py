@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from commands import refused, run
 
 SMALL = ("threads=1", "rounds=1", "network=impala", "train.ppo.num_envs=4", "train.ppo.rollout_steps=8")
 
 
+@pytest.mark.long
 def test_a_ratio_below_the_least_is_an_error_and_the_figures_are_there(tmp_path: Path) -> None:
     done = run("benchmark", "target=train", "min_ratio=1000", *SMALL, cwd=tmp_path, fresh=True)
     assert done.returncode == 1

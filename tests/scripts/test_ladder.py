@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 import ladder
@@ -42,6 +43,7 @@ def test_rungs_of_two_seeds_share_no_levels_and_any_prefix_is_a_study() -> None:
     assert not {rung.run for rung in staged} & {rung.run for rung in clear + compact}
 
 
+@pytest.mark.long
 def test_a_training_is_kept_at_every_stage_and_goes_on_from_a_light_state(tmp_path: Path) -> None:
     save_agent(tmp_path / "openai.safetensors", untrained_agent("nature", EnvOptions(), 3))
     teacher = ("distillation.teacher=openai.safetensors", "distillation.steps=256")
@@ -68,6 +70,7 @@ def test_a_training_is_kept_at_every_stage_and_goes_on_from_a_light_state(tmp_pa
     assert "There is no teacher at openai.safetensors, whom compact-n5-s0 is to imitate for 256 steps" in sentence
 
 
+@pytest.mark.long
 def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) -> None:
     done = run("ladder", "levels=[3]", *COMPACT, cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr

@@ -54,6 +54,7 @@ def valid(server: Server, **changes: Any) -> dict[str, Any]:
     return sent | changes
 
 
+@pytest.mark.long
 def test_two_hundred_answers_and_five_kills(tmp_path: Path) -> None:
     """A rater who sends again whatever was not confirmed; the server is killed in the middle of five answers."""
     folder = tmp_path / "study"
@@ -353,6 +354,7 @@ def test_an_unfinished_study_gives_the_numbers_it_has(tmp_path: Path) -> None:
     assert export.agreement_table(summary).row_count > 5
 
 
+@pytest.mark.long
 def test_from_agents_to_the_export(tmp_path: Path) -> None:
     """The command on real agents, on a small scale: scored, drawn, rated by a script, exported, trained again."""
     trained, other = tmp_path / "trained.safetensors", untrained_agent("compact", EnvOptions(), seed=5)

@@ -23,6 +23,7 @@ def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_report_of_two_agents_and_a_film_of_its_trajectory(agent: Path, tmp_path: Path) -> None:
     asked = [f"agent='{agent}'", "compare=untrained:compact:0", *QUICK, "output=mine"]
     done = run("report", *asked, cwd=tmp_path, fresh=True)

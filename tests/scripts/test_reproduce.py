@@ -19,6 +19,7 @@ def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_agents(tmp_path_factory.mktemp("study"))
 
 
+@pytest.mark.long
 def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_path: Path) -> None:
     command = ("reproduce", f"agents={agents}", f"milestones={agents.parent / 'kept'}", *SMALL)
     done = run(*command, cwd=tmp_path, fresh=True)

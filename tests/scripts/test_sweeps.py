@@ -121,6 +121,7 @@ def test_a_folder_with_an_agent_that_cannot_be_read(agents: Path, tmp_path: Path
     assert [path.stat().st_mtime_ns for path in banks] == before
 
 
+@pytest.mark.long
 def test_a_serial_sweep_that_is_stopped_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "scripts/train.py"), "-m", *SMALL, "env.num_levels=5,6"]
     with started([*command, "train.total_steps=1000000"], tmp_path / "output") as sweep:
@@ -138,6 +139,7 @@ def test_a_serial_sweep_that_is_stopped_goes_on(tmp_path: Path) -> None:
     assert [at for at, _ in load_agent(tmp_path / folder_of(5) / "agent.safetensors").curve][-1:] in ([steps + 256], [])
 
 
+@pytest.mark.long
 def test_joblib_runs_every_job_and_once(tmp_path: Path) -> None:
     command = ("train", "-m", *SMALL, *JOBLIB, "train.total_steps=512", "env.num_levels=5,-1,6,7")
     first = run(*command, cwd=tmp_path, fresh=True)
@@ -160,6 +162,7 @@ def test_joblib_runs_every_job_and_once(tmp_path: Path) -> None:
     assert "is finished; nothing to do." in logs[-1].read_text()
 
 
+@pytest.mark.long
 def test_joblib_stopped_or_with_a_killed_process_goes_on(tmp_path: Path) -> None:
     command = [
         sys.executable,

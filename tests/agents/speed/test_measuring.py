@@ -21,6 +21,7 @@ def test_a_step_pays_its_rollout_once_and_its_update_for_every_epoch() -> None:
         shortened(PPOConfig(num_envs=48, rollout_steps=1, minibatches=2))
 
 
+@pytest.mark.long
 def test_two_variants_are_measured_in_turn() -> None:
     ppo = PPOConfig(num_envs=4, rollout_steps=8, minibatches=2, epochs=2)
     done: list[tuple[int, str]] = []
