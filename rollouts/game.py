@@ -21,7 +21,8 @@ class Kind:
     filled from another background at another place, and its single objects are followed into the next frame. The page
     takes all objects of a kind out `together`, or one by one. A `display` is no object but painted over the frame: it
     is not removed, but shows what it shows in another frame. A piece of a `movable` kind, a part of walls, can be moved
-    by editing the level, and what is left of it is its outline when walls are painted as background.
+    by editing the level, and what is left of it is its outline when walls are painted as background. A `still` kind is
+    at the same place in every frame.
 
     Its mask is that of what is drawn under the names `made_of` (its own by default), or the `part` of that which a
     function of masks (..., 64, 64) gives, or the `region` of the frame that the renderer finds in the state. `colour`
@@ -42,6 +43,7 @@ class Kind:
     region: str | None = None
     display: bool = False
     movable: bool = False
+    still: bool = False
     dash: tuple[int, ...] = ()
 
     @property
@@ -58,7 +60,7 @@ class Game:
     does. An episode that is completed returns `completed_return`, any other nothing; `completed_words` say it of the
     agent. `hazards` are what ends an episode otherwise. `guide` tells people who have never seen the game what is in
     it: pairs of a word and what there is to know of it. `kinds` are those of version 1 of the score, `concepts` those
-    of version 2; nothing where the game has not been given any.
+    of version 2, with the kinds of version 1 among them; nothing where the game has not been given any.
     """
 
     name: str
@@ -80,6 +82,11 @@ class Game:
             raise InputError(f"{self.title} has no concepts: score it with version 1.")
         return replace(self, kinds=self.concepts)
 
+    @property
+    def widest(self) -> "Game":
+        """The game with all the kinds that any version of the score looks at."""
+        return self.with_concepts() if self.concepts else self
+
     @cached_property
     def names(self) -> tuple[str, ...]:
         """The kinds' names, in the order of every array over kinds."""
@@ -91,6 +98,12 @@ class Game:
 
     def kind(self, name: str) -> Kind:
         return self.kinds[self.index(name)]
+
+    def removed_with(self, kind: Kind) -> str:
+        """The kind whose removal takes this one away: the first that is drawn under the same names, or itself."""
+        if not kind.removable:
+            return kind.name
+        return next(other.name for other in self.kinds if other.removable and other.drawn == kind.drawn)
 
     def named(self, flag: str) -> tuple[str, ...]:
         """The kinds for which a flag holds, such as `headline`."""

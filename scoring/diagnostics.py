@@ -11,7 +11,7 @@ from scoring.explain.geometry import cell_weights
 from scoring.features.base import FeatureSet, residual
 from scoring.features.projection import covered
 from scoring.metrics.arrays import BoolArray, FloatArray, Maps
-from scoring.metrics.energies import Energies, causal_effect
+from scoring.metrics.energies import Energies
 from scoring.metrics.orbay import orbay2020, orbay_chance, threshold
 from scoring.metrics.statistics import (
     NO_NUMBER,
@@ -22,9 +22,10 @@ from scoring.metrics.statistics import (
     split_half_reliability,
 )
 from scoring.record import AgainstChance, Brief, ClassRecord, Diagnostics, Factorisation, Orbay, Spread, TargetValue
+from scoring.rules import Rule
 from scoring.settings import ScoreConfig
 from scoring.subject import Measured, Subject
-from scoring.verdict import Cutoffs, Verdict, graded, judge
+from scoring.verdict import Verdict, judge
 
 BRIEF_DRAWS = 200
 """Bootstrap draws for the lower limit of kappa where masks are widened otherwise than in the score."""
@@ -36,7 +37,7 @@ def diagnose(
     measured: Measured,
     verdicts: Sequence[Verdict],
     widened_otherwise: dict[int, Measured],
-    cutoffs: Cutoffs,
+    rule: Rule,
     config: ScoreConfig,
 ) -> Diagnostics:
     """All diagnostics of features of a basis; `verdicts` are those of its factorisations, its own first."""
@@ -59,13 +60,13 @@ def diagnose(
         frames_without_attribution=int((~measured.attributed).sum()),
         dead_features=int((~verdict.alive).sum()),
         residual_share=None if basis.converged is None else residual_share(own, measured.cells),
-        dilations={str(pixels): brief(other, subject, cutoffs, config) for pixels, other in widened_otherwise.items()},
+        dilations={str(pixels): brief(other, subject, rule, config) for pixels, other in widened_otherwise.items()},
     )
 
 
-def brief(measured: Measured, subject: Subject, cutoffs: Cutoffs, config: ScoreConfig) -> Brief:
+def brief(measured: Measured, subject: Subject, rule: Rule, config: ScoreConfig) -> Brief:
     """The headline's two numbers, without intervals."""
-    verdict = judge(measured, subject, cutoffs, BRIEF_DRAWS, config.seed)
+    verdict = judge(measured, subject, rule, BRIEF_DRAWS, config.seed)
     return Brief(verdict.fraction.value, verdict.graded.value)
 
 
@@ -74,14 +75,7 @@ def reliability(measured: Measured, subject: Subject, verdict: Verdict, config: 
     if not subject.resamples or not subject.headline.any():
         return None
     weights = halves(subject.environments, config.seed)
-    grades = graded(
-        measured.energies.kappa(weights),
-        measured.energies.sign(weights),
-        causal_effect(measured.original, measured.removed, weights),
-        subject.eligible,
-        verdict.alive,
-        subject.game.kinds,
-    )
+    grades = verdict.rule.graded(verdict.rule.values(measured, subject.game.kinds, weights), verdict.judging)
     return split_half_reliability(grades[:, :, verdict.alive])
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from rollouts.bank import FrameBank
+from rollouts.errors import InputError
 from rollouts.game import Game
 from rollouts.masks import Masks, Renderer
 from rollouts.procgen_state import State
@@ -54,9 +55,9 @@ class Evidence:
     `following` is one step after some of the bank's frames, and `tracks` follows single objects from those into it;
     None for a bank without next frames. `removed[c]` shows frames that have class c without it (velocity: with another
     frame's velocity painted); `control[c]` shows them with as many pixels of background changed instead, in the same
-    shape. A part of walls is not taken out: `removed[c]` shows frames with a piece of it elsewhere, and `outlined[c]`
-    shows them with all walls painted as another background, so that nothing is left but their outline. Each is of at
-    most `CHANGED` frames, as equal a number from each environment as there are.
+    shape. A part of walls is not taken out: `removed[c]` shows frames with a piece of it elsewhere, and `outlined`
+    frames with all walls painted as another background, so that nothing is left but their outline (None where the game
+    has no such kinds). Each is of at most `CHANGED` frames, as equal a number from each environment as there are.
     """
 
     game: Game
@@ -66,7 +67,22 @@ class Evidence:
     tracks: Tracks | None
     removed: dict[str, Counterfactual]
     control: dict[str, Counterfactual]
-    outlined: dict[str, Counterfactual]
+    outlined: Counterfactual | None
+
+    def with_kinds(self, game: Game) -> "Evidence":
+        """The same of another set of kinds; raises `InputError` where one of them was not gathered."""
+        if game == self.game:
+            return self
+        missing = [name for name in game.names if name not in self.game.names]
+        if missing:
+            raise InputError(f"What the bank shows was gathered without {', '.join(missing)}; gather it again.")
+        tracks = self.tracks
+        if tracks is not None:
+            kept = np.isin(tracks.kind, [self.game.index(name) for name in game.names])
+            kind = [game.index(self.game.names[c]) for c in tracks.kind[kept]]
+            tracks = Tracks(tracks.index[kept], np.array(kind, dtype=np.int64), tracks.before[kept], tracks.after[kept])
+        masks = self.masks[:, [self.game.index(name) for name in game.names]]
+        return replace(self, game=game, masks=masks, tracks=tracks)
 
     @property
     def pixels(self) -> NDArray[np.int64]:
@@ -83,11 +99,11 @@ class Evidence:
 def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game | None = None) -> Evidence:
     """Render the bank's states again: masks, and frames without each class. `progress` is told of each frame.
 
-    The kinds are those of `game`, by default the bank's with the kinds of version 1.
+    The kinds are those of `game`, by default all that any version of the score looks at.
     Raises `BankError` when another build of the renderer drew the bank, `StateError` for a state it cannot read.
     """
     bank.check_renderer()
-    game = game or bank.options.rules
+    game = game or bank.options.rules.widest
     renderer = RENDERERS[game.name]()
     generator = np.random.default_rng(seed)
     followed = set(spread_out(np.array(_continued(bank, renderer), dtype=np.int64), bank.environment, generator))
@@ -109,7 +125,7 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
     removed, control = {}, {}
     displays = game.displays(masks)
     for c, kind in enumerate(game.kinds):
-        if not kind.removable:
+        if not kind.removable or game.removed_with(kind) != kind.name:
             continue
         chosen = spread_out(np.flatnonzero(masks[:, c].any(axis=(1, 2))), bank.environment, generator)
         states = [renderer.parse(bank.states[i]) for i in chosen]
@@ -120,21 +136,21 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
     for kind, shows in zip(game.kinds, np.moveaxis(masks, 1, 0), strict=True):
         if kind.display:
             removed[kind.name] = _other_displays(bank, shows, generator)
-    moved, outlined = {}, {}
-    outlines: dict[int, Frames] = {}
+    moved, outlined = {}, None
+    walls = np.flatnonzero(masks[:, game.flags("movable")].any(axis=(1, 2, 3)))
     for c, kind in enumerate(game.kinds):
         if kind.movable and kind.region is not None:
             shows = np.flatnonzero(masks[:, c].any(axis=(1, 2)))
-            moved[kind.name] = pieces = _pieces_moved(bank, renderer, views, kind.region, shows, generator)
-            for i in {i for i, _, _ in pieces} - outlines.keys():
-                outlines[i] = _outline(bank.frames[i], renderer, *views[i])
-            outlined[kind.name] = [(i, outlines[i]) for i, _, _ in pieces]
+            moved[kind.name] = _pieces_moved(bank, renderer, views, kind.region, shows, generator)
+    if walls.size:
+        chosen = spread_out(walls, bank.environment, generator)
+        outlined = Counterfactual(chosen, np.stack([_outline(bank.frames[i], renderer, *views[i]) for i in chosen]))
     following, tracks = None, None
     if bank.next_frames is not None:
         index = np.array(sorted(followed), dtype=np.int64)
         following, tracks = Counterfactual(index, bank.next_frames[index]), _tracks(tracked, index)
     changed = _stack(removed) | _stack_pieces(moved)
-    return Evidence(game, masks, objects, following, tracks, changed, _stack(control), _stack(outlined))
+    return Evidence(game, masks, objects, following, tracks, changed, _stack(control), outlined)
 
 
 def spread_out(

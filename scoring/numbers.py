@@ -12,7 +12,6 @@ import numpy as np
 from scoring.features.base import FeatureSet, along
 from scoring.metrics.arrays import BoolArray, FloatArray
 from scoring.metrics.dissection import detection
-from scoring.metrics.energies import causal_effect
 from scoring.metrics.statistics import benjamini_hochberg, best_class_lift, permutation_p_values
 from scoring.settings import ScoreConfig
 from scoring.subject import Measured, Subject
@@ -83,13 +82,9 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("sign", lambda j: j.verdict.sign, "sign", "sign", "sign", "+.2f"),
     Metric("causal", lambda j: j.verdict.causal, "causal effect T", "causal", "T"),
-    Metric(
-        "causal_control",
-        lambda j: causal_effect(j.measured.control_original, j.measured.control),
-        "T of the control",
-        "causal",
-        "T control",
-    ),
+    Metric("causal_control", lambda j: j.measured.control.causal(), "T of the control", "causal", "T control"),
+    Metric("outline", lambda j: j.verdict.values.outline, "T of the outline", "causal"),
+    Metric("agreement", lambda j: j.measured.removal.agreement.of(), "agreement", "sign", digits="+.2f"),
     Metric("stability", lambda j: j.measured.stability, "stability", "stability"),
     Metric("iou", lambda j: j.detected[0], "IoU", "iou"),
     Metric("average_precision", lambda j: j.detected[1]),

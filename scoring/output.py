@@ -7,7 +7,7 @@ from rollouts.bank import FrameBank
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.features_figure import features_figure
-from scoring.pipeline import VERSION, Score
+from scoring.pipeline import Score
 from scoring.record import read_record
 from scoring.settings import ScoreConfig
 from scoring.tables import save_parquet
@@ -30,7 +30,7 @@ def write_score(folder: Path, name: str, score: Score, bank: FrameBank) -> list[
 
 
 def finished(folder: Path, config: ScoreConfig) -> bool:
-    """Whether a score of this version with these settings is in the folder; a damaged or older one is made again."""
+    """Whether a score with these settings is in the folder; a damaged or older one is made again."""
     path = folder / RECORD
     if not path.exists():
         return False
@@ -38,4 +38,4 @@ def finished(folder: Path, config: ScoreConfig) -> bool:
         record = read_record(path)
     except InputError:
         return False
-    return record.version == VERSION and record.settings == config
+    return record.version == config.version and record.settings == config

@@ -27,13 +27,12 @@ from scoring.metrics.arrays import BoolArray
 from scoring.metrics.statistics import mean_number
 from scoring.numbers import FeatureScores, Judged, feature_scores
 from scoring.record import AgentRecord, BankRecord, Headline, LayerRecord, Record
+from scoring.rules import for_draws
 from scoring.settings import DILATIONS, ScoreConfig
 from scoring.subject import Subject, explain, frames_to_explain
 from scoring.threads import divide
-from scoring.verdict import Cutoffs, Verdict, distinct_classes, judge
+from scoring.verdict import Verdict, distinct_classes, judge
 
-VERSION = 1
-"""Of the score, as `docs/score.md` defines it; scores of different versions are not comparable."""
 ERF_FRAMES = 64
 PACKAGES = ("torch", "numpy", "scikit-learn", "scipy", "procgen-mirror")
 
@@ -112,31 +111,34 @@ def score(agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig
 def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations: Sequence[int] = DILATIONS) -> Score:
     """Score attributions that `explain` made with the same target, method, steps and layer as `config` says.
 
+    Their evidence must have the kinds of the version, and may have more.
+
     The headline with masks widened by each of `dilations` stands beside that of `config.dilation`.
     """
     layer, geometry = check(agent, config)
+    subject = subject.with_kinds(config.definition.game(subject.bank.options.rules))
     kind = kind_named(config.features)
     basis = kind.fit(geometry.channels, _pool(subject).maps if kind.fitted else None, config)
     kernel = _kernel(agent, layer, geometry, basis, subject.bank, config)
     widths = [config.dilation, *(pixels for pixels in dilations if pixels != config.dilation)]
     widened = [subject.masks(pixels, in_pixels=kernel is not None) for pixels in widths]
     measured, *others = subject.measure(basis, widened, kernel)
-    cutoffs = Cutoffs(dead=Cutoffs.dead / kind.draws(config))
-    verdict = judge(measured, subject, cutoffs, config.bootstrap, config.seed)
+    rule = for_draws(config.definition.rule, kind.draws(config))
+    verdict = judge(measured, subject, rule, config.bootstrap, config.seed)
 
     def refit(seed: int) -> Verdict:
         """The verdict on a fit to resampled environments of the pool."""
         drawn = _pool(subject).maps[resampled(subject.bank.pool_environment, seed)]
         again = kind.fit(geometry.channels, drawn, replace(config, seed=seed))
-        return judge(subject.measure(again, widened[:1], kernel)[0], subject, cutoffs, config.bootstrap, config.seed)
+        return judge(subject.measure(again, widened[:1], kernel)[0], subject, rule, config.bootstrap, config.seed)
 
     seeds = range(config.seed + 1, config.seed + 1 + config.refits) if kind.fitted else ()
     verdicts = [verdict, *divide(refit, seeds)]
     otherwise = dict(zip(widths[1:], others, strict=True))
     record = Record(
-        version=VERSION,
+        version=config.version,
         headline=headline(verdicts, subject),
-        diagnostics=diagnose(subject, basis, measured, verdicts, otherwise, cutoffs, config),
+        diagnostics=diagnose(subject, basis, measured, verdicts, otherwise, rule, config),
         classes=class_records(subject),
         layer=LayerRecord(layer, **asdict(geometry)),
         agent=AgentRecord(
@@ -144,7 +146,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations
         ),
         bank=_bank_record(subject.bank),
         settings=config,
-        cutoffs=cutoffs,
+        cutoffs=rule.cutoffs,
         versions={name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
     )

@@ -12,8 +12,8 @@ from agents.evaluation import Evaluation
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.metrics.statistics import Number
+from scoring.rules import Cutoffs
 from scoring.settings import ScoreConfig
-from scoring.verdict import Cutoffs
 
 
 @dataclass(frozen=True)

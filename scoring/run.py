@@ -9,10 +9,11 @@ from scoring.settings import ScoreConfig
 from scoring.subject import Subject, explain, frames_to_explain
 
 
-def gather_tracked(bank: FrameBank, track: Track = untracked) -> Evidence:
-    """Masks and changed frames of a bank."""
+def gather_tracked(bank: FrameBank, config: ScoreConfig, track: Track = untracked) -> Evidence:
+    """Masks and changed frames of a bank, of the kinds that the score's version has."""
+    game = config.definition.game(bank.options.rules)
     with track("Masking", len(bank)) as update:
-        return gather(bank, progress=update)
+        return gather(bank, progress=update, game=game)
 
 
 def explain_tracked(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rollouts.errors import InputError
 from scoring.features.kinds import kind_named
 from scoring.features.projection import PROJECTIONS
+from scoring.rules import Version, version_numbered
 
 DILATIONS = (0, 2, 4)
 """Pixels by which masks are widened: one of them in the score, the others reported beside it."""
@@ -28,8 +29,10 @@ class ScoreConfig:
     bootstrap: int = 2000
     permutations: int = 9999
     seed: int = 0
+    version: int = 1
 
     def __post_init__(self) -> None:
+        version_numbered(self.version)
         kind_named(self.features)
         choices: tuple[tuple[str, tuple[object, ...]], ...] = (("projection", PROJECTIONS), ("dilation", DILATIONS))
         for name, allowed in choices:
@@ -42,3 +45,13 @@ class ScoreConfig:
             raise InputError(f"refits is {self.refits}; it must be at least 0.")
         if not 0 <= self.tau < 1:
             raise InputError(f"tau is {self.tau}; it must be at least 0 and below 1.")
+
+    @property
+    def definition(self) -> Version:
+        """What the version means."""
+        return version_numbered(self.version)
+
+    @property
+    def root_rows(self) -> bool:
+        """Whether the NMF's rows are divided by the root of their sum."""
+        return self.definition.root_rows

@@ -1,7 +1,7 @@
 """An agent on a bank: attributions of a layer, and what features make of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,33 +21,32 @@ from scoring.features.base import FeatureSet
 from scoring.features.projection import push_forward
 from scoring.metrics.arrays import BoolArray, FloatArray
 from scoring.metrics.dissection import stability
-from scoring.metrics.energies import Energies, eligible
+from scoring.metrics.energies import Effect, Energies, Ratio, eligible
 
 Maps = NDArray[np.float32]
+Changes = dict[str, tuple[Counterfactual, Attribution]]
+"""Of kinds by name: frames in which a kind is changed, and their attribution."""
 MIN_ENVIRONMENTS = 4
 """For intervals and tests: chance needs two environments in each half."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a basis yields: normalised maps, energies, and unnormalised attribution on each class, with it and without.
+    """What a basis yields: normalised maps, energies, and what changes of frames do to unnormalised attribution.
 
     `cells` (N, K, H, W) are the signed maps on the layer's cells, `maps` the same normalised, projected if asked for.
-    `original`, `removed`, `control_original`, `control`, `outlined_original` and `outlined` are sums over frames
-    (K, C, E). `stability` (K, C) is the correlation of signed attribution on the same object in a frame and in the
-    next one.
+    `removal`, `control` and `outline` are the effects of the changes of the same names (`scoring.evidence`), nan for
+    kinds that are not changed so. `stability` (K, C) is the correlation of signed attribution on the same object in a
+    frame and in the next one.
     """
 
     cells: Maps
     maps: Maps
     attributed: BoolArray
     energies: Energies
-    original: FloatArray
-    removed: FloatArray
-    control_original: FloatArray
-    control: FloatArray
-    outlined_original: FloatArray
-    outlined: FloatArray
+    removal: Effect
+    control: Effect
+    outline: Effect
     stability: FloatArray
 
 
@@ -64,7 +63,8 @@ class Subject:
     """An agent's attributions at one layer on a bank, before any choice of features.
 
     `own` is of the bank's frames, `pool` of the frames that features are fitted on (None where none are), `following`
-    (None where the bank has no next frames), `removed`, `control` and `outlined` of the evidence's frames.
+    (None where the bank has no next frames), `removed`, `control` and `outlined` of the evidence's frames (None where
+    there are no outlines).
     """
 
     bank: FrameBank
@@ -75,11 +75,15 @@ class Subject:
     pool: Attribution | None
     removed: dict[str, Attribution]
     control: dict[str, Attribution]
-    outlined: dict[str, Attribution]
+    outlined: Attribution | None
 
     @property
     def game(self) -> Game:
         return self.evidence.game
+
+    def with_kinds(self, game: Game) -> "Subject":
+        """The same with another set of kinds; raises `InputError` where one of them was not gathered."""
+        return self if game == self.game else replace(self, evidence=self.evidence.with_kinds(game))
 
     @cached_property
     def environment(self) -> NDArray[np.int64]:
@@ -124,59 +128,57 @@ class Subject:
         raw = cells if kernel is None else push_forward(cells, kernel, self.geometry)
         maps, attributed = normalise(raw)
         masks = [wide.shares for wide in widened]
-        seen = self.evidence
-        removed, control, outlined = (
-            self._on_class(raw, basis, kernel, group, changed, widened)
-            for group, changed in (
-                (self.removed, seen.removed),
-                (self.control, seen.control),
-                (self.outlined, seen.outlined),
-            )
+        removal, control, outline = (
+            self._effects(raw, basis, kernel, changes, widened)
+            for changes in (self._removals(), self._controls(), self._outlines())
         )
         steady = self._stability(raw, basis, kernel, [wide.dilation for wide in widened])
         together = Energies.from_maps(maps, np.concatenate(masks, axis=1), self.bank.environment, self.bank.time)
         return [
-            Measured(
-                cells,
-                maps,
-                attributed,
-                energies,
-                *removed[number],
-                *control[number],
-                *outlined[number],
-                steady[number],
-            )
-            for number, energies in enumerate(together.split(len(masks)))
+            Measured(cells, maps, attributed, *of_width)
+            for of_width in zip(together.split(len(masks)), removal, control, outline, steady, strict=True)
         ]
 
-    def _on_class(
-        self,
-        raw: Maps,
-        basis: FeatureSet,
-        kernel: Maps | None,
-        group: dict[str, Attribution],
-        changed: dict[str, Counterfactual],
-        widened: Sequence[WideMasks],
-    ) -> list[tuple[FloatArray, FloatArray]]:
-        """For each of the masks: attribution that falls on each class (K, C, E), in the original frames and after."""
-        shape = (raw.shape[1], len(self.game.kinds), self.environments)
-        totals = [(np.zeros(shape), np.zeros(shape)) for _ in widened]
-        for name, attribution in group.items():
-            index, c = changed[name].index, self.game.index(name)
-            shares = [self._changed(changed[name], wide, c, kernel is not None) for wide in widened]
+    def _removals(self) -> Changes:
+        """Of each kind that is taken out, moved, or shows something else."""
+        with_it = {kind.name: self.game.removed_with(kind) for kind in self.game.kinds}
+        seen = self.evidence.removed
+        return {name: (seen[other], self.removed[other]) for name, other in with_it.items() if other in seen}
+
+    def _controls(self) -> Changes:
+        return {name: (changed, self.control[name]) for name, changed in self.evidence.control.items()}
+
+    def _outlines(self) -> Changes:
+        changed = self.evidence.outlined
+        if changed is None or self.outlined is None:
+            return {}
+        return dict.fromkeys(self.game.named("movable"), (changed, self.outlined))
+
+    def _effects(
+        self, raw: Maps, basis: FeatureSet, kernel: Maps | None, changes: Changes, widened: Sequence[WideMasks]
+    ) -> list[Effect]:
+        """For each of the masks: what the changes do to the attribution on each kind."""
+        sums = np.zeros((len(widened), 6, raw.shape[1], len(self.game.kinds), self.environments))
+        for name, (changed, attribution) in changes.items():
+            index, c = changed.index, self.game.index(name)
+            shares = [self._changed(changed, wide, c, kernel is not None) for wide in widened]
             on_class = np.logical_or.reduce([y > 0 for y in shares])
             before = np.moveaxis(raw[index], 1, -1)[on_class]
             if kernel is None:
                 after = basis.transform(attribution.at(on_class))[:, :, 0, 0]
             else:
                 after = np.moveaxis(self.placed(basis, attribution, kernel), 1, -1)[on_class]
-            environment = self.environment[index][np.nonzero(on_class)[0]]
-            for sums, y in zip(totals, shares, strict=True):
+            parts = (np.abs(before), np.abs(after), np.abs(before - after), before)
+            drop = np.sign(self.own.outputs[index].astype(np.float64) - attribution.outputs)
+            frame, count = np.nonzero(on_class)[0], np.count_nonzero(on_class)
+            for of_width, y in zip(sums, shares, strict=True):
                 share = y[on_class].astype(np.float64)
-                adds = csr_array((share, (environment, np.arange(len(share)))), shape=(shape[2], len(share)))
-                for total, w in zip(sums, (before, after), strict=True):
-                    total[:, c] = (adds @ np.abs(w)).T
-        return totals
+                adds = csr_array((share, (frame, np.arange(count))), shape=(len(index), count))
+                mass, left, change, signed = (adds @ part for part in parts)
+                of_frames = (left, mass, change, mass + left, signed * drop[:, None], np.abs(signed))
+                for total, values in zip(of_width, of_frames, strict=True):
+                    np.add.at(total[:, c].T, self.environment[index], values)
+        return [Effect(Ratio(*s[:2]), Ratio(*s[2:4]), Ratio(*s[4:])) for s in sums]
 
     def _changed(self, changed: Counterfactual, wide: WideMasks, c: int, in_pixels: bool) -> Maps:
         """What was changed of class c in each of these frames, widened as `wide` (M, H, W)."""
@@ -205,11 +207,9 @@ class Subject:
 
 def frames_to_explain(bank: FrameBank, evidence: Evidence, pool: bool) -> int:
     """Frames that `explain` attributes, the total of its progress."""
-    changed = sum(
-        len(c.index) for group in (evidence.removed, evidence.control, evidence.outlined) for c in group.values()
-    )
-    following = 0 if evidence.following is None else len(evidence.following.index)
-    return len(bank) + following + changed + (len(bank.pool) if pool else 0)
+    changed = sum(len(c.index) for group in (evidence.removed, evidence.control) for c in group.values())
+    once = sum(len(c.index) for c in (evidence.following, evidence.outlined) if c is not None)
+    return len(bank) + once + changed + (len(bank.pool) if pool else 0)
 
 
 def explain(
@@ -240,5 +240,5 @@ def explain(
         of(bank.pool) if pool else None,
         {name: of(changed.frames) for name, changed in evidence.removed.items()},
         {name: of(changed.frames) for name, changed in evidence.control.items()},
-        {name: of(changed.frames) for name, changed in evidence.outlined.items()},
+        None if evidence.outlined is None else of(evidence.outlined.frames),
     )

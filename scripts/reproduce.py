@@ -41,7 +41,7 @@ def task(config: DictConfig) -> None:
     agents, unread = readable(shipped)
     checkpoints, unfit = checkpoints_along(Path(values["milestones"]), agents)
     for path in (study.table, *along):
-        check_version(path)
+        check_version(path, study.scoring.version)
     torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
     for sentence in unread + unfit:

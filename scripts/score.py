@@ -40,7 +40,7 @@ def task(config: DictConfig) -> str | None:
             return FINISHED
         bank = obtain(bank_settings, [(name, agent)], track, CONSOLE.print)
         bank.check_options(agent.options, name)
-        score = score_tracked(name, agent, bank, gather_tracked(bank, track), scoring, track)
+        score = score_tracked(name, agent, bank, gather_tracked(bank, scoring, track), scoring, track)
         paths = write_score(run, name, score, bank)
         CONSOLE.print(comparison([(name, score.record)]))
         CONSOLE.print(features_table(score))

@@ -1,12 +1,35 @@
 """CoinRun as data: what there is in it, what that means to the agent, and how it looks."""
 
+from dataclasses import replace
 from functools import partial
 
 from rollouts.coinrun.concepts import surface
 from rollouts.game import Game, Kind
 
 _wall = partial(Kind, removable=False, controlled=False, movable=True, made_of=("wall",))
-_walking = partial(Kind, sense=-1, headline=False, removable=False, controlled=False, made_of=("enemy", "trail"))
+_walking = partial(Kind, sense=-1, controlled=False, made_of=("enemy", "trail"))
+_SURFACE = Kind(
+    "surface",
+    "#ffffff",
+    "edge of the ground",
+    "g",
+    removable=False,
+    controlled=False,
+    made_of=("wall",),
+    part=surface,
+    dash=(2, 3),
+)
+_INSIDE = Kind(
+    "wall",
+    "#9fd3e6",
+    "inside of walls",
+    "w",
+    headline=False,
+    removable=False,
+    controlled=False,
+    together=True,
+    dash=(2, 4),
+)
 OBJECTS = (
     Kind("coin", "#ffe14d", "coin", "c", sense=1),
     Kind("saw", "#ff6b5e", "saw", "s", sense=-1),
@@ -20,7 +43,7 @@ CONCEPTS = (
     _wall("top", "#ffffff", "platform top", "t", region="top"),
     _wall("left", "#7fb8ff", "wall facing left", "a", region="left"),
     _wall("right", "#b98cff", "wall facing right", "d", region="right"),
-    Kind("agent", "#7dffb0", "the player", "p", controlled=False),
+    Kind("agent", "#7dffb0", "the player", "p", controlled=False, still=True),
     Kind(
         "velocity",
         "#d0d0d0",
@@ -30,13 +53,14 @@ CONCEPTS = (
         controlled=False,
         together=True,
         display=True,
+        still=True,
         dash=(2, 4),
     ),
-    _wall("under", "#9fd3e6", "underside of a wall", "u", headline=False, region="under"),
-    _wall("end_left", "#ffffff", "left end of a platform", "q", headline=False, region="end_left", dash=(2, 3)),
-    _wall("end_right", "#ffe9a8", "right end of a platform", "w", headline=False, region="end_right", dash=(2, 3)),
-    _wall("foot_left", "#7fb8ff", "foot of a step, left", "f", headline=False, region="foot_left", dash=(2, 3)),
-    _wall("foot_right", "#b98cff", "foot of a step, right", "g", headline=False, region="foot_right", dash=(2, 3)),
+    _wall("under", "#9fd3e6", "underside of a wall", "u", region="under"),
+    _wall("end_left", "#ffffff", "left end of a platform", "q", region="end_left", dash=(2, 3)),
+    _wall("end_right", "#ffe9a8", "right end of a platform", "w", region="end_right", dash=(2, 3)),
+    _wall("foot_left", "#7fb8ff", "foot of a step, left", "f", region="foot_left", dash=(2, 3)),
+    _wall("foot_right", "#b98cff", "foot of a step, right", "g", region="foot_right", dash=(2, 3)),
     _walking("enemy_left", "#ff9ff3", "enemy moving left", "z", region="enemy_left", dash=(2, 3)),
     _walking("enemy_right", "#ff9ff3", "enemy moving right", "x", region="enemy_right", dash=(6, 3)),
     Kind(
@@ -47,8 +71,11 @@ CONCEPTS = (
         headline=False,
         removable=False,
         controlled=False,
+        still=True,
         region="screen_edge",
     ),
+    replace(_SURFACE, headline=False, key="k"),
+    replace(_INSIDE, key="n"),
 )
 """What people see in an agent's features (Hilton et al. 2020), as version 2 of the score has it."""
 COINRUN = Game(
@@ -73,28 +100,8 @@ COINRUN = Game(
     drawn=("coin", "saw", "enemy", "trail", "crate", "lava", "wall", "agent", "velocity"),
     kinds=(
         *OBJECTS,
-        Kind(
-            "surface",
-            "#ffffff",
-            "edge of the ground",
-            "g",
-            removable=False,
-            controlled=False,
-            made_of=("wall",),
-            part=surface,
-            dash=(2, 3),
-        ),
-        Kind(
-            "wall",
-            "#9fd3e6",
-            "inside of walls",
-            "w",
-            headline=False,
-            removable=False,
-            controlled=False,
-            together=True,
-            dash=(2, 4),
-        ),
+        _SURFACE,
+        _INSIDE,
         Kind("agent", "#7dffb0", "the player", "p", headline=False, controlled=False),
         Kind(
             "velocity",

@@ -24,6 +24,9 @@ class FeatureSettings(Protocol):
     @property
     def seed(self) -> int: ...
 
+    @property
+    def root_rows(self) -> bool: ...
+
 
 @dataclass(frozen=True)
 class FeatureKind:
@@ -44,7 +47,7 @@ class FeatureKind:
 
 def _fit_nmf(channels: int, pool: Maps | None, settings: FeatureSettings) -> FeatureSet:
     assert pool is not None
-    return fit_nmf(pool, settings.components, settings.seed)
+    return fit_nmf(pool, settings.components, settings.seed, settings.root_rows)
 
 
 FEATURES: Mapping[str, FeatureKind] = {

@@ -58,11 +58,12 @@ class NMF:
         return result
 
 
-def fit_nmf(maps: Maps, components: int, seed: int, max_rows: int = MAX_ROWS) -> NMF:
+def fit_nmf(maps: Maps, components: int, seed: int, root_rows: bool = False, max_rows: int = MAX_ROWS) -> NMF:
     """Fit directions to attributions (N, C, H, W): positive and negated negative parts, stacked.
 
-    Cells are rows, divided by the square root of their sum so that no few frames decide; zero rows are left out, and at
-    most `max_rows` drawn with `seed`. Raises `InputError` when fewer channels than components carry attribution.
+    Cells are rows, with `root_rows` divided by the square root of their sum so that no few frames decide, otherwise as
+    they are; zero rows are left out, and at most `max_rows` drawn with `seed`. Raises `InputError` when fewer channels
+    than components carry attribution.
     """
     parts = maps.reshape(*maps.shape[:2], -1)
     totals = [np.maximum(signed, 0).sum(axis=1).ravel() for signed in (parts, -parts)]
@@ -76,7 +77,7 @@ def fit_nmf(maps: Maps, components: int, seed: int, max_rows: int = MAX_ROWS) ->
     if alive < components or len(rows) < components:
         raise InputError(f"{components} features were asked for, but only {alive} channels carry any attribution.")
     _, directions, iterations = non_negative_factorization(
-        rows / np.sqrt(rows.sum(axis=1, keepdims=True)),
+        rows / np.sqrt(rows.sum(axis=1, keepdims=True)) if root_rows else rows / rows.mean(),
         n_components=components,
         init="nndsvd",
         tol=1e-5,

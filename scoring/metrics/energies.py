@@ -33,7 +33,8 @@ class Energies:
     - `aligned` (K, C, E, E): sum over t of G[(e, t), (f, t)], the maps of e on the masks of f at equal sampling time;
     - `between` (K, C, E, E): sum over i in e, j in f of G[i, j], and 0 at e = f;
     - `within` (K, C, E, E): sum over i in e, j in f of M_ik G[j, i], the maps of f on the masks of e, weighted by mass;
-    - `signed` (K, C, E): sum over i in e and p of alpha y, and `mass` (K, E): sum over i in e of M_ik.
+    - `signed` (K, C, E): sum over i in e and p of alpha y, and `mass` (K, E): sum over i in e of M_ik;
+    - `uniform` (K, C, E): sum over i in e of M_ik times the mean of y over the frame's cells.
 
     The methods take `weights` (..., E), how often each environment counts (once by default; a bootstrap draw has its
     multiplicities), and return (..., K, C).
@@ -43,6 +44,7 @@ class Energies:
     between: FloatArray
     within: FloatArray
     signed: FloatArray
+    uniform: FloatArray
     mass: FloatArray
     samples: int
 
@@ -81,23 +83,21 @@ class Energies:
             within[:, :, block] = part.reshape(features, classes, len(block), environments)
         same = np.arange(environments)
         between[:, :, same, same] = 0
-        return cls(aligned, between, within, signed, frame_mass.sum(axis=2), samples)
+        uniform = np.einsum("ket,cet->kce", frame_mass, y.mean(axis=3), optimize=True)
+        return cls(aligned, between, within, signed, uniform, frame_mass.sum(axis=2), samples)
 
-    def of_classes(self, chosen: BoolArray) -> "Energies":
+    def of_classes(self, chosen: BoolArray | slice) -> "Energies":
         """The energies of some of the classes (C,)."""
-        aligned, between, within = (sums[:, chosen] for sums in (self.aligned, self.between, self.within))
-        return Energies(aligned, between, within, self.signed[:, chosen], self.mass, self.samples)
+        aligned, between, within, signed, uniform = (
+            np.ascontiguousarray(sums[:, chosen])
+            for sums in (self.aligned, self.between, self.within, self.signed, self.uniform)
+        )
+        return Energies(aligned, between, within, signed, uniform, self.mass, self.samples)
 
     def split(self, parts: int) -> list["Energies"]:
         """The energies of `parts` equal groups of consecutive classes."""
-        groups = (
-            [np.ascontiguousarray(part) for part in np.split(sums, parts, axis=1)]
-            for sums in (self.aligned, self.between, self.within, self.signed)
-        )
-        return [
-            Energies(aligned, between, within, signed, self.mass, self.samples)
-            for aligned, between, within, signed in zip(*groups, strict=True)
-        ]
+        count = self.signed.shape[1] // parts
+        return [self.of_classes(slice(start, start + count)) for start in range(0, count * parts, count)]
 
     @property
     def environments(self) -> int:
@@ -143,6 +143,15 @@ class Energies:
         chance = self.chance_within(weights)
         return ratio(self.energy(weights) - chance, 1 - chance)
 
+    def kappa_uniform(self, weights: Weights | None = None) -> FloatArray:
+        """(E - Eu) / (1 - Eu), Eu = sum_i m_ik mean_p y_ic(p): the same against attribution spread over the frame.
+
+        For what is at the same place in every frame, where nothing can be told from the feature's average map.
+        """
+        m = self._weights(weights)
+        chance = ratio(_linear(m, self.uniform), self._mass(m))
+        return ratio(self.energy(weights) - chance, 1 - chance)
+
     def sign(self, weights: Weights | None = None) -> FloatArray:
         """sum alpha y / sum |alpha| y in [-1, 1]: whether the class counts for or against the target."""
         m = self._weights(weights)
@@ -158,14 +167,38 @@ class Energies:
         return _linear(m, np.diagonal(self.aligned, axis1=2, axis2=3))
 
 
-def causal_effect(original: FloatArray, removed: FloatArray, weights: Weights | None = None) -> FloatArray:
-    """T = 1 - sum w(x without c) y / sum w(x) y: the share of attribution on a class that goes when the class goes.
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two sums over frames, kept by environment: `above` and `below` (K, C, E)."""
 
-    `original` and `removed` (K, C, E) are the two sums over each environment's frames that show the class, with y of
-    the original frame and w not normalised. `weights` (..., E) as for `Energies`; returns (..., K, C).
+    above: FloatArray
+    below: FloatArray
+
+    def of(self, weights: Weights | None = None) -> FloatArray:
+        """(..., K, C), nan over 0; `weights` (..., E) as for `Energies`."""
+        m = _counted(weights, above=(self.above, "K C E"), below=(self.below, "K C E"))
+        return ratio(_linear(m, self.above), _linear(m, self.below))
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a change of frames does to the attribution on each class, from sums over each environment's frames.
+
+    With alpha before and alpha' after the change, not normalised, y of the original frame, a = sum_p alpha y of a
+    frame, and D the target before less the target after:
+
+    - `left`: sum |alpha'| y over sum |alpha| y, what is left of it;
+    - `turnover`: sum |alpha - alpha'| y over sum (|alpha| + |alpha'|) y, 0 where nothing changes and at most 1;
+    - `agreement`: sum a sgn D over sum |a|, whether attribution has the sign of the class's effect on the target.
     """
-    m = _counted(weights, original=(original, "K C E"), removed=(removed, "K C E"))
-    return 1 - ratio(_linear(m, removed), _linear(m, original))
+
+    left: Ratio
+    turnover: Ratio
+    agreement: Ratio
+
+    def causal(self, weights: Weights | None = None) -> FloatArray:
+        """T = 1 - sum |alpha'| y / sum |alpha| y (..., K, C): the share of a class's attribution that goes with it."""
+        return 1 - self.left.of(weights)
 
 
 def eligible(pixels: Labels, episode: Labels, min_pixels: int = 4, min_episodes: int = MIN_EPISODES) -> BoolArray:

@@ -74,7 +74,7 @@ def make(
 
     @cache
     def evidence() -> Evidence:
-        return gather_tracked(bank, track)
+        return gather_tracked(bank, settings, track)
 
     agents: list[RatedAgent] = []
     features: list[RatedFeature] = []

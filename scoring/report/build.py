@@ -35,7 +35,7 @@ def score_agents(
     agents: Sequence[Named], bank: FrameBank, config: ScoreConfig, track: Track = untracked
 ) -> dict[str, Score]:
     """Each agent's score on the bank, by name."""
-    evidence = gather_tracked(bank, track)
+    evidence = gather_tracked(bank, config, track)
     subjects = {name: explain_tracked(name, agent, bank, evidence, config, track) for name, agent in agents}
     scores = {}
     with track("Scoring", len(agents)) as update:

@@ -16,7 +16,7 @@ from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.evidence import Evidence, gather
 from scoring.features.kinds import kind_named
-from scoring.pipeline import VERSION, score_subject
+from scoring.pipeline import score_subject
 from scoring.settings import ScoreConfig
 from scoring.study import table
 from scoring.study.table import FEATURES, Columns
@@ -67,7 +67,6 @@ class StudyBank:
 class Basis:
     """What scores depend on: they are made again where it is another."""
 
-    version: int
     weights_sha256: str
     bank_sha256: str
     settings: list[ScoreConfig]
@@ -108,7 +107,7 @@ def rows_of(
     for layer in layers or agent.network.layers:
         path = study.output / "scores" / f"{name}-{bank.kind}-{layer}.json"
         configs = settings_of(study, agent, layer, features)
-        basis = Basis(VERSION, fingerprint(agent), bank.sha256, configs)
+        basis = Basis(fingerprint(agent), bank.sha256, configs)
         before = read_scores(path)
         if before is None or before.basis != basis:
             subject = explain(agent.network, layer, bank.frames, bank.evidence, steps=study.scoring.steps)

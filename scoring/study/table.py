@@ -14,7 +14,7 @@ from rollouts.files import atomic_path
 from rollouts.game import Game
 from rollouts.games import game_named
 from scoring.numbers import METRICS
-from scoring.pipeline import VERSION, Score
+from scoring.pipeline import Score
 from scoring.verdict import removable_grade
 
 FEATURES = ("nmf", "channels", "rotated")
@@ -90,7 +90,7 @@ def numbers(score: Score) -> Columns:
         ("localisation", diagnostics.localisation),
     ):
         columns |= {name: number.value, f"{name}_low": number.low, f"{name}_high": number.high}
-    columns["graded_without_surface"] = removable_grade(score.verdict, score.eligible, score.game.kinds)
+    columns["graded_without_surface"] = removable_grade(score.verdict)
     fits = diagnostics.factorisation
     columns["graded_score_sd"] = None if fits is None else _sd(fits.graded_score)
     columns["fraction_sd"] = None if fits is None else _sd(fits.interpretable_fraction)
@@ -135,7 +135,7 @@ def game_of(rows: pd.DataFrame) -> Game:
     return game_named(str(rows["game"].iloc[0]))
 
 
-def check_version(path: Path) -> None:
+def check_version(path: Path, version: int) -> None:
     """Raises `InputError` when the results at `path`, if any, are not of this version of the score."""
     if not path.exists():
         return
@@ -143,8 +143,8 @@ def check_version(path: Path) -> None:
         versions = set(pd.read_parquet(path, columns=["version"])["version"])
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} is no results file: {error}.") from error
-    if versions - {VERSION}:
+    if versions - {version}:
         raise InputError(
-            f"{path} holds scores of version {', '.join(map(str, sorted(versions)))}, and this is version {VERSION}; "
+            f"{path} holds scores of version {', '.join(map(str, sorted(versions)))}, and this is version {version}; "
             "move it away, or choose another output."
         )

@@ -8,9 +8,10 @@ from rollouts.bank import FrameBank
 from scoring.evidence import Evidence
 from scoring.features.kinds import kind_named
 from scoring.numbers import Judged
+from scoring.rules import for_draws
 from scoring.settings import ScoreConfig
 from scoring.subject import Subject, explain
-from scoring.verdict import Cutoffs, judge
+from scoring.verdict import judge
 
 SETTINGS = ScoreConfig(steps=10, refits=0, bootstrap=500)
 """How networks are judged here: ten steps of integrated gradients are enough for a verdict (Hilton et al. 2020)."""
@@ -59,17 +60,18 @@ def explained(
     return explain(agent.network, agent.network.default_layer, bank, evidence, steps=steps, pool=pool)
 
 
-def judged(subject: Subject, features: str) -> Judged:
+def judged(subject: Subject, features: str, settings: ScoreConfig = SETTINGS) -> Judged:
     """The verdict on a subject's features of a kind; those that are fitted need its pool."""
-    settings, kind = replace(SETTINGS, features=features), kind_named(features)
+    settings, kind = replace(settings, features=features), kind_named(features)
+    subject = subject.with_kinds(settings.definition.game(subject.bank.options.rules))
     pool = None
     if kind.fitted:
         assert subject.pool is not None
         pool = subject.pool.maps
     basis = kind.fit(subject.geometry.channels, pool, settings)
     (measured,) = subject.measure(basis, [subject.masks(settings.dilation)])
-    cutoffs = Cutoffs(dead=Cutoffs.dead / kind.draws(settings))
-    verdict = judge(measured, subject, cutoffs, settings.bootstrap, settings.seed)
+    rule = for_draws(settings.definition.rule, kind.draws(settings))
+    verdict = judge(measured, subject, rule, settings.bootstrap, settings.seed)
     return Judged(subject, basis, measured, verdict, settings)
 
 

@@ -9,9 +9,9 @@ from rollouts.bank import FrameBank
 from rollouts.progress import Update, silent
 from scoring.draw.charts import bars, panels, save
 from scoring.evidence import Evidence
+from scoring.rules import Cutoffs
 from scoring.validation.base import Check, Outcome, at_most, explained, judged, reported
 from scoring.validation.controls import HANDMADE, handmade
-from scoring.verdict import Cutoffs
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from rollouts.progress import Update, silent
 from scoring.draw.charts import panels, points, save
+from scoring.rules import Cutoffs
 from scoring.subject import Subject
 from scoring.validation.base import BASES, Outcome, at_least, at_most, judged
-from scoring.verdict import Cutoffs
 
 
 @dataclass(frozen=True)

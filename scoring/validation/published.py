@@ -13,9 +13,9 @@ from scoring.metrics.arrays import FloatArray
 from scoring.metrics.energies import Energies
 from scoring.metrics.statistics import best_class_lift, jackknife_interval
 from scoring.numbers import Judged
+from scoring.rules import Cutoffs
 from scoring.subject import Subject
 from scoring.validation.base import Check, Outcome, at_least, judged, reported
-from scoring.verdict import Cutoffs
 
 KINDS = ("coin", "enemy", "saw")
 """Hilton et al. (2020) show features of these; saws are reported only."""

@@ -36,9 +36,7 @@ def rotation(subjects: Mapping[str, Subject], progress: Update = silent) -> Outc
         assert channels.verdict.graded_draws is not None
         assert control.verdict.graded_draws is not None
         low, high = map(float, interval(channels.verdict.graded_draws - control.verdict.graded_draws))
-        first, second = (
-            removable_grade(features.verdict, subject.eligible, subject.game.kinds) for features in (channels, control)
-        )
+        first, second = (removable_grade(features.verdict) for features in (channels, control))
         row = RotationRow(grade(channels), grade(control), (low, high), (first, second))
         note = f"{row.channels:.3f} and {row.rotated:.3f}, difference's interval {low:.3f} to {high:.3f}; "
         note += f"without surface {first:.3f} and {second:.3f}"

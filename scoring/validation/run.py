@@ -11,10 +11,10 @@ from rich.table import Table
 
 from agents.checkpoint import Agent, fingerprint
 from rollouts.progress import Track, untracked
+from scoring.rules import Cutoffs
 from scoring.validation.base import Check, Outcome
 from scoring.validation.groups import GROUPS
 from scoring.validation.material import Material
-from scoring.verdict import Cutoffs
 
 
 @dataclass(frozen=True)

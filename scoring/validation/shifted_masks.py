@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from rollouts.progress import Update, silent
 from scoring.draw.charts import COLOURS, panels, save
 from scoring.metrics.energies import Energies
+from scoring.rules import Cutoffs
 from scoring.subject import Subject
 from scoring.validation.base import Outcome, at_most, judged
-from scoring.verdict import Cutoffs
 
 TILES = (0, 1, 2, 4)
 TILE = 64 / 13

@@ -25,13 +25,13 @@ def bank() -> FrameBank:
 
 @pytest.fixture(scope="session")
 def evidence(bank: FrameBank) -> Evidence:
-    return gather(bank)
+    return gather(bank, game=bank.options.rules)
 
 
 @pytest.fixture(scope="session")
 def seen(bank: FrameBank) -> Evidence:
     """What the bank shows of the concepts of version 2."""
-    return gather(bank, game=bank.options.rules.with_concepts())
+    return gather(bank)
 
 
 @pytest.fixture(scope="session")

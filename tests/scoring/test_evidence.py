@@ -9,6 +9,7 @@ from agents.checkpoint import untrained_agent
 from rollouts.bank import BankError, FrameBank
 from rollouts.coinrun.table import COINRUN
 from rollouts.collecting import SPREAD
+from rollouts.errors import InputError
 from rollouts.masks import dilate
 from scoring.evidence import Evidence, gather, move_silhouette, spread_out
 from scoring.explain.geometry import average_over_cells
@@ -66,46 +67,85 @@ WALLS = ("top", "left", "right", "end_left", "foot_right")
 
 
 def test_pieces_of_walls_are_elsewhere_and_only_there_is_the_frame_changed(bank: FrameBank, seen: Evidence) -> None:
-    assert set(WALLS) <= set(seen.outlined)
-    for name in seen.outlined:
-        changed = seen.removed[name]
+    assert set(WALLS) <= set(seen.removed)
+    for name, changed in seen.removed.items():
+        if not seen.game.kind(name).movable:
+            assert changed.where is None
+            continue
         assert changed.where is not None
         mask = seen.masks[changed.index, seen.game.index(name)]
         assert changed.where.any(axis=(1, 2)).all()
         assert not (changed.where & ~mask).any(), "a piece is a part of its kind"
         assert (changed.frames != bank.frames[changed.index]).any(axis=(1, 2, 3)).all()
-        assert np.array_equal(changed.index, seen.outlined[name].index)
-    assert all(changed.where is None for name, changed in seen.removed.items() if name not in seen.outlined)
 
 
-def test_walls_that_are_painted_over_keep_their_outline(bank: FrameBank, seen: Evidence, evidence: Evidence) -> None:
-    for name in WALLS:
-        changed = seen.outlined[name]
-        wall, surface = (evidence.masks[changed.index, COINRUN.index(kind)] for kind in ("wall", "surface"))
-        assert surface.any()
-        different = (changed.frames != bank.frames[changed.index]).any(axis=-1)
-        assert not (different & ~wall).any()
-        assert different[wall].mean() > 0.9
+def test_walls_that_are_painted_over_keep_their_outline(bank: FrameBank, seen: Evidence) -> None:
+    changed = seen.outlined
+    assert changed is not None
+    wall, surface = (seen.masks[changed.index, seen.game.index(kind)] for kind in ("wall", "surface"))
+    assert surface.any()
+    different = (changed.frames != bank.frames[changed.index]).any(axis=-1)
+    assert not (different & ~(wall | surface)).any()
+    assert different[wall].mean() > 0.9
 
 
-def test_attribution_on_pieces_is_that_of_a_slow_sum(bank: FrameBank, seen: Evidence) -> None:
+def test_what_version_1_looks_at_is_the_same_among_all_kinds(evidence: Evidence, seen: Evidence) -> None:
+    one = seen.with_kinds(evidence.game)
+    assert one.game == evidence.game
+    np.testing.assert_array_equal(one.masks, evidence.masks)
+    for ours, theirs in ((one.removed, evidence.removed), (one.control, evidence.control)):
+        for name, changed in theirs.items():
+            np.testing.assert_array_equal(ours[name].index, changed.index)
+            np.testing.assert_array_equal(ours[name].frames, changed.frames)
+    assert one.tracks is not None
+    assert evidence.tracks is not None
+    np.testing.assert_array_equal(one.tracks.kind, evidence.tracks.kind)
+    np.testing.assert_array_equal(one.tracks.before, evidence.tracks.before)
+    with pytest.raises(InputError, match="gathered without top, left, right"):
+        evidence.with_kinds(seen.game)
+
+
+def test_effects_are_those_of_slow_sums(bank: FrameBank, seen: Evidence) -> None:
     agent = untrained_agent("compact", bank.options, 0)
     subject = explain(agent.network, "2b", bank, seen, steps=1, pool=False)
     basis = Channels(subject.geometry.channels)
     measured = subject.measure(basis, [subject.masks(2)])[0]
+    maps, masks = basis.transform(subject.own), subject.masks(2).shares
+    assert seen.outlined is not None
+    assert subject.outlined is not None
+    for name in (*WALLS, "crate", "velocity", "enemy"):
+        c, changed = seen.game.index(name), seen.removed[name]
+        y = masks[changed.index, c]
+        if changed.where is not None:
+            y = average_over_cells(dilate(changed.where[:, None], 2), subject.geometry)[:, 0]
+        before, after = maps[changed.index], basis.transform(subject.removed[name])
+        left, mass, turnover = (
+            np.einsum("mkhw,mhw->k", np.abs(part), y, dtype=np.float64) for part in (after, before, before - after)
+        )
+        np.testing.assert_allclose(measured.removal.causal()[:, c], 1 - left / mass, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(measured.removal.turnover.of()[:, c], turnover / (mass + left), rtol=1e-4)
+        drop = np.sign(subject.own.outputs[changed.index] - subject.removed[name].outputs)
+        of_frames = np.einsum("mkhw,mhw->mk", before, y, dtype=np.float64)
+        agreement = drop @ of_frames / np.abs(of_frames).sum(axis=0)
+        np.testing.assert_allclose(measured.removal.agreement.of()[:, c], agreement, rtol=1e-3, atol=1e-6)
     for name in WALLS:
         c = seen.game.index(name)
-        changed, maps = seen.removed[name], basis.transform(subject.own)
-        assert changed.where is not None
-        y = average_over_cells(dilate(changed.where[:, None], 2), subject.geometry)
-        wanted = np.einsum("mkhw,mhw->k", np.abs(maps[changed.index]), y[:, 0])
-        np.testing.assert_allclose(measured.original[:, c].sum(axis=-1), wanted, rtol=1e-4)
-        after = basis.transform(subject.removed[name])
-        wanted = np.einsum("mkhw,mhw->k", np.abs(after), y[:, 0])
-        np.testing.assert_allclose(measured.removed[:, c].sum(axis=-1), wanted, rtol=1e-4)
-        whole = subject.masks(2).shares[changed.index, c]
-        wanted = np.einsum("mkhw,mhw->k", np.abs(basis.transform(subject.outlined[name])), whole)
-        np.testing.assert_allclose(measured.outlined[:, c].sum(axis=-1), wanted, rtol=1e-4)
+        y = masks[seen.outlined.index, c]
+        before, after = maps[seen.outlined.index], basis.transform(subject.outlined)
+        left, mass = (np.einsum("mkhw,mhw->k", np.abs(part), y, dtype=np.float64) for part in (after, before))
+        np.testing.assert_allclose(measured.outline.causal()[:, c], 1 - left / mass, rtol=1e-4, atol=1e-6)
+
+
+def test_enemies_of_one_direction_go_when_all_enemies_go(bank: FrameBank, seen: Evidence) -> None:
+    assert not {"enemy_left", "enemy_right"} & set(seen.removed)
+    assert seen.game.removed_with(seen.game.kind("enemy_left")) == "enemy"
+    subject = explain(untrained_agent("compact", bank.options, 0).network, "2b", bank, seen, steps=1, pool=False)
+    (measured,) = subject.measure(Channels(subject.geometry.channels), [subject.masks(0)])
+    of = {
+        name: measured.removal.left.below[:, seen.game.index(name)] for name in ("enemy", "enemy_left", "enemy_right")
+    }
+    assert of["enemy_left"].any()
+    np.testing.assert_allclose(of["enemy_left"] + of["enemy_right"], of["enemy"], rtol=1e-5)
 
 
 def test_prevalence(evidence: Evidence) -> None:

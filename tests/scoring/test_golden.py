@@ -8,7 +8,7 @@ from agents.checkpoint import load_agent
 from rollouts.bank import FrameBank
 from scoring.evidence import Evidence
 from scoring.metrics.statistics import Number
-from scoring.pipeline import VERSION, score
+from scoring.pipeline import score
 from scoring.settings import ScoreConfig
 
 AGENT = Path(__file__).parents[2] / "zoo/compact-hard-all.safetensors"
@@ -33,8 +33,7 @@ def test_version_1(
     localisation: float,
     orbay: tuple[float, float],
 ) -> None:
-    assert VERSION == 1
-    record = score(load_agent(AGENT), bank, evidence, ScoreConfig(features=features)).record
+    record = score(load_agent(AGENT), bank, evidence, ScoreConfig(features=features, version=1)).record
     headline, diagnostics = record.headline, record.diagnostics
 
     def numbers(number: Number) -> list[float | None]:

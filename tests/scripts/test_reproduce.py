@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from commands import refused, run
-from scoring.pipeline import VERSION
+from scoring.settings import ScoreConfig
 from study_agents import write_agents
 
+VERSION = ScoreConfig.version
 THREADS = ("env_threads=1", "torch_threads=1")
 SMALL = ("frames=64", "pool_frames=64", "steps=2", "refits=0", "bootstrap=50", "permutations=99", *THREADS)
 

@@ -8,7 +8,7 @@ import pytest
 from rollouts.errors import InputError
 from scoring.metrics.arrays import check_axes, ratio
 from scoring.metrics.dissection import detection, stability
-from scoring.metrics.energies import Energies, causal_effect, eligible
+from scoring.metrics.energies import Energies, Ratio, eligible
 from scoring.metrics.orbay import orbay2020, orbay_chance
 from scoring.metrics.statistics import best_class_lift
 
@@ -47,8 +47,8 @@ DOORS: dict[str, tuple[Callable[[], object], str]] = {
     "energies: environments": (lambda: Energies.from_maps(MAPS, MASKS, FRAMES[:1], FRAMES), "environment"),
     "energies: times": (lambda: Energies.from_maps(MAPS, MASKS, FRAMES, FRAMES[:, None]), "time"),
     "weights of energies": (lambda: ENERGIES.kappa(np.ones((7, 5))), "weights"),
-    "causal effect": (lambda: causal_effect(SUMS, SUMS[:, :1]), "removed"),
-    "weights of a causal effect": (lambda: causal_effect(SUMS, SUMS, np.ones(3)), "weights"),
+    "ratio of sums": (lambda: Ratio(SUMS, SUMS[:, :1]).of(), "below"),
+    "weights of a ratio": (lambda: Ratio(SUMS, SUMS).of(np.ones(3)), "weights"),
     "eligible": (lambda: eligible(np.ones((6, 3), int), FRAMES[:5]), "episode"),
     "orbay2020: objects of one frame": (lambda: orbay2020(BOXES, OBJECTS[:1]), "covered"),
     "orbay2020: boxes of cells": (lambda: orbay2020(BOXES[:, :, :4, :4], OBJECTS), "covered"),

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from rollouts.coinrun.table import COINRUN
 from rollouts.errors import InputError
-from scoring.metrics.energies import Energies, causal_effect, eligible
+from scoring.metrics.energies import Effect, Energies, Ratio, eligible
 from scoring.metrics.orbay import orbay2020, threshold
-from scoring.verdict import Cutoffs, distinct_classes, graded, interpretable
+from scoring.rules import Judging, Values, Version1, Version2
+from scoring.verdict import distinct_classes
 
 ENVIRONMENTS, SAMPLES, FEATURES, CLASSES, SIDE = 5, 3, 2, 3, 4
 FRAMES = ENVIRONMENTS * SAMPLES
@@ -224,9 +225,11 @@ def test_environments_that_do_not_match_are_refused(environment, time, message):
 def test_causal_effect_by_hand():
     original = np.array([[[4.0, 0, 6], [0, 0, 0]]])
     removed = np.array([[[1.0, 0, 4], [0, 0, 0]]])
-    np.testing.assert_allclose(causal_effect(original, removed), [[0.5, np.nan]])
+    left = Ratio(removed, original)
+    effect = Effect(left, left, left)
+    np.testing.assert_allclose(effect.causal(), [[0.5, np.nan]])
     draws = np.array([[2, 1, 0], [0, 3, 0], [0, 0, 3]])
-    np.testing.assert_allclose(causal_effect(original, removed, draws)[:, 0, 0], [0.75, np.nan, 1 / 3])
+    np.testing.assert_allclose(effect.causal(draws)[:, 0, 0], [0.75, np.nan, 1 / 3])
 
 
 def test_eligible_counts_episodes_and_not_frames():
@@ -246,11 +249,15 @@ KINDS = [COINRUN.kind(name) for name in ("coin", "saw", "surface", "crate", "wal
 
 def verdict(kappa, sign, causal, lower=0.01, kinds=KINDS, allowed=True, alive=True):
     """Class of a single feature, named, or None."""
-    rows = [np.array([row]) for row in (kappa, sign, causal)]
-    common = (rows[1], rows[2], np.full(len(kinds), allowed), np.array([alive]), kinds)
-    found, which = interpretable(rows[0], np.full_like(rows[0], lower), *common, Cutoffs())
+    values = values_of(*(np.array([row]) for row in (kappa, sign, causal)))
+    judging = Judging(kinds, np.full(len(kinds), allowed), np.array([alive]))
+    found, which = Version1().interpretable(values, np.full(values.kappa.shape, lower), judging)
     assert found[0] == (which[0] >= 0)
-    return kinds[which[0]].name if found[0] else None, graded(rows[0], *common)[0]
+    return kinds[which[0]].name if found[0] else None, Version1().graded(values, judging)[0]
+
+
+def values_of(kappa, sign, causal, outline=np.nan):
+    return Values(kappa, sign, causal, np.full_like(kappa, outline))
 
 
 def test_surface_names_a_feature_only_if_no_other_class_does() -> None:
@@ -290,18 +297,62 @@ def test_a_feature_of_several_classes_is_given_the_one_with_the_highest_kappa():
     assert verdict((0.3, 0.4, 0.2, 0.9, 0), (0.9, -0.9, 1, 0.1, 0), (1, 1, 1, 1, 1))[0] == "saw"
 
 
-def test_interpretable_takes_bootstrap_draws():
+@pytest.mark.parametrize("rule", [Version1(), Version2()])
+def test_interpretable_takes_bootstrap_draws(rule):
     rng = np.random.default_rng(7)
     kappa, sign, causal = rng.normal(0.2, 0.3, (3, 40, 6, 5))
-    lower, common = np.full((6, 5), 0.1), (np.array([1, 1, 1, 0, 1], bool), np.arange(6) > 0, KINDS)
-    found, which = interpretable(kappa, lower, sign, causal, *common, Cutoffs())
-    scores = graded(kappa, sign, causal, *common)
+    lower, judging = np.full((6, 5), 0.1), Judging(KINDS, np.array([1, 1, 1, 0, 1], bool), np.arange(6) > 0)
+    found, which = rule.interpretable(values_of(kappa, sign, causal), lower, judging)
+    scores = rule.graded(values_of(kappa, sign, causal), judging)
     assert found.any()
     for d in range(40):
-        single = interpretable(kappa[d], lower, sign[d], causal[d], *common, Cutoffs())
-        np.testing.assert_array_equal(which[d], single[1])
-        np.testing.assert_array_equal(scores[d], graded(kappa[d], sign[d], causal[d], *common))
+        single = values_of(kappa[d], sign[d], causal[d])
+        np.testing.assert_array_equal(which[d], rule.interpretable(single, lower, judging)[1])
+        np.testing.assert_array_equal(scores[d], rule.graded(single, judging))
         assert distinct_classes(which)[d] == len(set(which[d][found[d]]))
+
+
+CONCEPTS = COINRUN.with_concepts()
+
+
+def second(name, kappa, causal=1.0, outline=np.nan, sign=0.0, **others):
+    """What version 2 makes of a feature with these values on one concept, and these kappas on others."""
+    shape = (1, len(CONCEPTS.kinds))
+    values = Values(np.zeros(shape), np.zeros(shape), np.full(shape, causal), np.full(shape, outline))
+    values.sign[:] = sign
+    for other, number in {name: kappa, **others}.items():
+        values.kappa[0, CONCEPTS.index(other)] = number
+    judging = Judging(CONCEPTS.kinds, np.ones(shape[1], bool), np.ones(1, bool))
+    found, which = Version2().interpretable(values, np.full(shape, 0.01), judging)
+    return CONCEPTS.names[which[0]] if found[0] else None, Version2().graded(values, judging)[0]
+
+
+def test_version_2_by_hand():
+    assert second("top", 0.36, outline=1.0, sign=0.0) == ("top", pytest.approx(0.6)), "walls have no sense"
+    assert second("top", 0.36, causal=0.4, outline=0.9)[0] is None
+    assert second("top", 0.36, outline=0.25) == (None, pytest.approx(0.3)), "an outline alone would do"
+    assert second("top", 0.29, outline=0.9)[0] is None
+    assert second("coin", 0.16, sign=0.01) == ("coin", pytest.approx(0.4))
+    assert second("coin", 0.16, sign=-0.01) == (None, 0)
+    assert second("enemy_left", 0.16, sign=-0.01)[0] == "enemy_left"
+    assert second("enemy_left", 0.16, sign=-0.01, enemy=0.2)[0] == "enemy"
+    assert second("agent", 0.29)[0] is None
+    assert second("agent", 0.3)[0] == "agent"
+    assert second("screen_edge", 0.9, outline=0.9) == (None, 0), "people gave it no label"
+    assert second("surface", 0.9, outline=0.9) == (None, 0), "its parts are named"
+
+
+def test_what_is_at_the_same_place_is_compared_with_attribution_spread_evenly():
+    rng = np.random.default_rng(3)
+    maps, y = rng.random((6, 1, 4, 4)), np.zeros((6, 1, 4, 4))
+    y[..., 1, 1] = 1
+    energies = Energies.from_maps(maps, y, np.arange(6) // 2, np.arange(6) % 2)
+    energy = maps[:, 0, 1, 1].sum() / maps.sum()
+    np.testing.assert_allclose(energies.kappa_uniform(), [[(energy - 1 / 16) / (15 / 16)]])
+    weights = np.array([2.0, 0, 1])
+    twice = np.repeat([2, 0, 1], 2)
+    energy = (twice * maps[:, 0, 1, 1]).sum() / (twice[:, None, None, None] * maps).sum()
+    np.testing.assert_allclose(energies.kappa_uniform(weights), [[(energy - 1 / 16) / (15 / 16)]])
 
 
 def test_eight_copies_of_a_detector_are_one_class():

@@ -21,8 +21,8 @@ from scoring.record import (
     TargetValue,
 )
 from scoring.report.overview import HEIGHT, WIDTH, Cell, Row, cell, curves, details, rows, sentence
+from scoring.rules import Cutoffs
 from scoring.settings import ScoreConfig
-from scoring.verdict import Cutoffs
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from scoring.rules import Cutoffs
 from scoring.subject import Subject
 from scoring.validation.base import at_least, at_most, fraction, grade, judged, reported
-from scoring.verdict import Cutoffs
 
 
 def test_bounds_can_be_missed() -> None:
