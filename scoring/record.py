@@ -167,7 +167,13 @@ class Record:
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> "Record":
-        """What `to_json` gave, after a way through a file; raises `InputError` for anything else."""
+        """What `to_json` gave, after a way through a file; raises `InputError` for anything else.
+
+        Settings that name no version are those of the score's.
+        """
+        settings = document.get("settings")
+        if isinstance(settings, Mapping):
+            document = {**document, "settings": {"version": document.get("version"), **settings}}
         try:
             return _RECORD.validate_python(document)
         except ValidationError as error:

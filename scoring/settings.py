@@ -1,6 +1,7 @@
 """How an agent is scored."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from rollouts.errors import InputError
 from scoring.features.kinds import kind_named
@@ -24,12 +25,12 @@ class ScoreConfig:
     components: int = 8
     rotations: int = 5
     refits: int = 5
-    dilation: int = 2
+    dilation: int = 4
     tau: float = 0.1
     bootstrap: int = 2000
     permutations: int = 9999
     seed: int = 0
-    version: int = 1
+    version: int = 2
 
     def __post_init__(self) -> None:
         version_numbered(self.version)
@@ -45,6 +46,12 @@ class ScoreConfig:
             raise InputError(f"refits is {self.refits}; it must be at least 0.")
         if not 0 <= self.tau < 1:
             raise InputError(f"tau is {self.tau}; it must be at least 0 and below 1.")
+
+    @classmethod
+    def of_version(cls, version: int, **settings: Any) -> "ScoreConfig":
+        """The settings of a version of the score as `docs/score.md` has it, but for those given."""
+        frozen: dict[int, dict[str, Any]] = {1: {"dilation": 2}}
+        return cls(**frozen.get(version, {}) | {"version": version} | settings)
 
     @property
     def definition(self) -> Version:

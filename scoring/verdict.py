@@ -81,10 +81,10 @@ def judge(measured: Measured, subject: Subject, rule: Rule, draws: int, seed: in
     )
 
 
-def removable_grade(verdict: Verdict) -> float:
-    """The graded score of one set of features by the kinds alone that can be taken out of a frame."""
+def grade_by_objects(verdict: Verdict) -> float:
+    """The graded score of one set of features by the kinds of single objects alone."""
     judging = verdict.judging
-    tested = replace(judging, eligible=judging.eligible & judging.flags("removable"))
+    tested = replace(judging, eligible=judging.eligible & judging.flags("controlled"))
     return float(verdict.rule.graded(verdict.values, tested).mean())
 
 

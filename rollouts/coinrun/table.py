@@ -57,7 +57,7 @@ CONCEPTS = (
         dash=(2, 4),
     ),
     _wall("under", "#9fd3e6", "underside of a wall", "u", region="under"),
-    _wall("end_left", "#ffffff", "left end of a platform", "q", region="end_left", dash=(2, 3)),
+    _wall("end_left", "#e0f0a0", "left end of a platform", "q", region="end_left", dash=(2, 3)),
     _wall("end_right", "#ffe9a8", "right end of a platform", "w", region="end_right", dash=(2, 3)),
     _wall("foot_left", "#7fb8ff", "foot of a step, left", "f", region="foot_left", dash=(2, 3)),
     _wall("foot_right", "#b98cff", "foot of a step, right", "g", region="foot_right", dash=(2, 3)),
@@ -75,7 +75,7 @@ CONCEPTS = (
         region="screen_edge",
     ),
     replace(_SURFACE, headline=False, key="k"),
-    replace(_INSIDE, key="n"),
+    replace(_INSIDE, key="i"),
 )
 """What people see in an agent's features (Hilton et al. 2020), as version 2 of the score has it."""
 COINRUN = Game(

@@ -132,8 +132,9 @@ def _on_part(game: Game, part: Kind | None, masks: BoolArray) -> BoolArray:
 
 
 def examples(bank: FrameBank, evidence: Evidence) -> Clip:
-    """A bank's frames, each class taken out in turn, as the score did."""
-    game = evidence.game
+    """A bank's frames, each class of what is drawn taken out in turn, as the score did."""
+    game = bank.options.rules
+    evidence = evidence.with_kinds(game)
     part = partial_kind(game)
     labels, kinds = [], []
     for masks in evidence.masks:

@@ -15,7 +15,7 @@ from rollouts.game import Game
 from rollouts.games import game_named
 from scoring.numbers import METRICS
 from scoring.pipeline import Score
-from scoring.verdict import removable_grade
+from scoring.verdict import grade_by_objects
 
 FEATURES = ("nmf", "channels", "rotated")
 """Kinds of features that the study compares."""
@@ -90,7 +90,7 @@ def numbers(score: Score) -> Columns:
         ("localisation", diagnostics.localisation),
     ):
         columns |= {name: number.value, f"{name}_low": number.low, f"{name}_high": number.high}
-    columns["graded_without_surface"] = removable_grade(score.verdict)
+    columns["graded_without_surface"] = grade_by_objects(score.verdict)
     fits = diagnostics.factorisation
     columns["graded_score_sd"] = None if fits is None else _sd(fits.graded_score)
     columns["fraction_sd"] = None if fits is None else _sd(fits.interpretable_fraction)

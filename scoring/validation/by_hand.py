@@ -27,7 +27,7 @@ def by_hand(bank: FrameBank, evidence: Evidence, progress: Update = silent) -> O
     subject = explained(handmade(), bank, evidence, steps=1)
     verdict, game = judged(subject, "channels").verdict, subject.game
     progress(0, "features made by hand")
-    removable = np.flatnonzero(subject.headline & game.flags("removable"))
+    removable = np.flatnonzero(subject.headline & game.flags("controlled"))
     checks = []
     for k, name in enumerate(HANDMADE):
         kappa = np.nan_to_num(verdict.kappa[k, removable])

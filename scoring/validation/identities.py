@@ -51,8 +51,9 @@ def _half_on_a_wall() -> float:
 def _repairings(scored: Judged) -> tuple[float, float]:
     """Largest distance of the two closed chances from means over random re-pairings, in standard errors.
 
-    Over the eligible kinds and four features. Between frames, each frame gets the masks of a frame of another
-    environment; within the frame, each keeps its mass but gets the map of a frame drawn in proportion to mass.
+    Over the eligible kinds that are not still, and four features. Between frames, each frame gets the masks of a frame
+    of another environment; within the frame, each keeps its mass but gets the map of a frame drawn in proportion to
+    mass.
     """
     subject, energies = scored.subject, scored.measured.energies
     order = np.lexsort((subject.bank.time, subject.environment))
@@ -69,7 +70,7 @@ def _repairings(scored: Judged) -> tuple[float, float]:
         mass = maps[:, k].sum(axis=1)
         weight = mass / mass.sum()
         drawn = generator.choice(frames, (REPAIRINGS, frames), p=weight)
-        for c in np.flatnonzero(subject.headline):
+        for c in np.flatnonzero(subject.headline & ~subject.game.flags("still")):
             hits = maps[:, k] @ masks[:, c].T  # the map of row i on the masks of column j
             unit = ratio(hits, np.broadcast_to(mass[:, None], hits.shape).copy())
             for distances, closed, sums in (

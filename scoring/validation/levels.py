@@ -13,7 +13,7 @@ from scoring.validation.base import Check, at_most, grade, judged
 
 @dataclass(frozen=True)
 class Terms:
-    """The graded score, and its parts as means over the living features, by kinds that can be removed from a frame.
+    """The graded score, and its parts as means over the living features, by the kinds of single objects.
 
     `kappa` is the highest of any kind, `causal` is T of that kind, and `sign` how much the signs agree with the game's
     senses, weighted by attribution.
@@ -49,12 +49,12 @@ TERMS: Mapping[str, Callable[[Terms], float]] = {
 def terms(scored: Judged) -> Terms:
     """Kinds count that the headline may name and the bank shows often enough."""
     verdict, energies, game = scored.verdict, scored.measured.energies, scored.subject.game
-    removable = np.flatnonzero(scored.subject.headline & game.flags("removable"))
-    sensed = removable[game.senses[removable] != 0]
+    objects = np.flatnonzero(scored.subject.headline & game.flags("controlled"))
+    sensed = objects[game.senses[objects] != 0]
     alive = verdict.alive
-    kappa = np.nan_to_num(verdict.kappa[alive][:, removable])
+    kappa = np.nan_to_num(verdict.kappa[alive][:, objects])
     best = kappa.argmax(axis=1)
-    causal = np.nan_to_num(verdict.causal[alive][:, removable])[np.arange(len(best)), best]
+    causal = np.nan_to_num(verdict.causal[alive][:, objects])[np.arange(len(best)), best]
     weight = energies.energy()[alive][:, sensed] * energies.share()[alive][:, None]
     agreement = game.senses[sensed] * np.nan_to_num(verdict.sign[alive][:, sensed])
     return Terms(

@@ -9,7 +9,7 @@ from scoring.draw.charts import bars, panels, save
 from scoring.metrics.statistics import interval
 from scoring.subject import Subject
 from scoring.validation.base import Outcome, grade, judged, reported
-from scoring.verdict import removable_grade
+from scoring.verdict import grade_by_objects
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def rotation(subjects: Mapping[str, Subject], progress: Update = silent) -> Outc
         assert channels.verdict.graded_draws is not None
         assert control.verdict.graded_draws is not None
         low, high = map(float, interval(channels.verdict.graded_draws - control.verdict.graded_draws))
-        first, second = (removable_grade(features.verdict) for features in (channels, control))
+        first, second = (grade_by_objects(features.verdict) for features in (channels, control))
         row = RotationRow(grade(channels), grade(control), (low, high), (first, second))
         note = f"{row.channels:.3f} and {row.rotated:.3f}, difference's interval {low:.3f} to {high:.3f}; "
         note += f"without surface {first:.3f} and {second:.3f}"

@@ -25,12 +25,6 @@ def bank() -> FrameBank:
 
 @pytest.fixture(scope="session")
 def evidence(bank: FrameBank) -> Evidence:
-    return gather(bank, game=bank.options.rules)
-
-
-@pytest.fixture(scope="session")
-def seen(bank: FrameBank) -> Evidence:
-    """What the bank shows of the concepts of version 2."""
     return gather(bank)
 
 

@@ -33,7 +33,7 @@ def test_version_1(
     localisation: float,
     orbay: tuple[float, float],
 ) -> None:
-    record = score(load_agent(AGENT), bank, evidence, ScoreConfig(features=features, version=1)).record
+    record = score(load_agent(AGENT), bank, evidence, ScoreConfig.of_version(1, features=features)).record
     headline, diagnostics = record.headline, record.diagnostics
 
     def numbers(number: Number) -> list[float | None]:

@@ -81,8 +81,8 @@ def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, e
         assert word in text
     assert found.record.headline.features == 4
     table = feature_frame(found)
-    assert len(table) == 4 * len(COINRUN.names)
-    assert set(table["class"]) == set(COINRUN.names)
+    assert len(table) == 4 * len(COINRUN.widest.names)
+    assert set(table["class"]) == set(COINRUN.widest.names)
     share = table.groupby("feature")["share"].first()
     assert share.sum() == pytest.approx(1)
     assert comparison([("a", found.record), ("b", found.record)]).row_count == 9
@@ -96,7 +96,7 @@ def test_energies_are_those_of_a_slow_loop(agent: Agent, bank: FrameBank, eviden
     maps = np.abs(found.maps)
     geometry = found.geometry
     for k, name in ((0, "wall"), (3, "crate"), (7, "surface")):
-        masks = evidence.masks[:, COINRUN.index(name)]
+        masks = evidence.masks[:, COINRUN.widest.index(name)]
         hit = total = 0.0
         for i in range(len(bank)):
             for row in range(geometry.size):
@@ -108,7 +108,7 @@ def test_energies_are_those_of_a_slow_loop(agent: Agent, bank: FrameBank, eviden
                     inside = np.pad(np.ones((64, 64)), 2)[y : y + 5, x : x + 5]
                     hit += maps[i, k, row, column] * (weights * window).sum() / (weights * inside).sum()
                     total += maps[i, k, row, column]
-        assert found.features.of["energy"][k, COINRUN.index(name)] == pytest.approx(hit / total, rel=1e-4)
+        assert found.features.of["energy"][k, COINRUN.widest.index(name)] == pytest.approx(hit / total, rel=1e-4)
 
 
 def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
@@ -117,11 +117,15 @@ def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evi
     own = attribute(agent.network, "2b", bank.frames, steps=FAST.steps)
     changed = evidence.removed["crate"]
     after = attribute(agent.network, "2b", changed.frames, steps=FAST.steps)
-    y = average_over_cells(dilate(evidence.masks[changed.index, COINRUN.index("crate")], 2), found.geometry)
+    y = average_over_cells(
+        dilate(evidence.masks[changed.index, COINRUN.widest.index("crate")], FAST.dilation), found.geometry
+    )
     for k in (1, 5):
         original = sum((np.abs(basis.transform(own)[i, k]) * y[j]).sum() for j, i in enumerate(changed.index))
         removed = (np.abs(basis.transform(after)[:, k]) * y).sum()
-        assert found.features.of["causal"][k, COINRUN.index("crate")] == pytest.approx(1 - removed / original, rel=1e-3)
+        assert found.features.of["causal"][k, COINRUN.widest.index("crate")] == pytest.approx(
+            1 - removed / original, rel=1e-3
+        )
     drop = float((own.outputs[changed.index] - after.outputs).mean())
     assert found.record.classes["crate"].target_drop == pytest.approx(drop, rel=1e-3, abs=1e-7)
 
@@ -129,7 +133,7 @@ def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evi
 def test_what_is_reported_beside_a_score_does_not_change_it(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
     explained = subject.explain(agent.network, "2b", bank, evidence, steps=FAST.steps, pool=False)
     full, brief = (score_subject(agent, explained, FAST, dilations) for dilations in (DILATIONS, ()))
-    assert set(full.record.diagnostics.dilations) == {"0", "4"}
+    assert set(full.record.diagnostics.dilations) == {"0", "2"}
     assert not brief.record.diagnostics.dilations
     for name in ("graded_score", "interpretable_fraction"):
         one, other = getattr(brief.record.headline, name), getattr(full.record.headline, name)
@@ -153,7 +157,7 @@ def test_a_planted_detector_is_found(bank: FrameBank, evidence: Evidence, monkey
     found = score(brown_detector(), bank, evidence, FAST)
     assert found.features.share[0] == pytest.approx(1)
     assert found.record.diagnostics.dead_features == 31
-    crate = COINRUN.index("crate")
+    crate = COINRUN.widest.index("crate")
     assert found.features.of["sign"][0, crate] == pytest.approx(-1)
     assert found.features.of["lift"][0, crate] > 1
     assert found.features.of["causal"][0, crate] > 0.3
@@ -196,7 +200,7 @@ def test_a_trajectory_gets_no_interval_and_no_headline(agent: Agent, bank: Frame
     assert found.record.headline.interpretable_fraction == NO_NUMBER
     assert found.record.diagnostics.lift.value is None
     assert 0 < found.record.diagnostics.orbay2020.rf_box.value < 1
-    assert np.isfinite(found.features.of["kappa"][0, COINRUN.index("wall")])
+    assert np.isfinite(found.features.of["kappa"][0, COINRUN.widest.index("wall")])
 
 
 def test_one_frame_gets_no_number_that_needs_another(agent: Agent, bank: FrameBank) -> None:
@@ -241,7 +245,7 @@ def test_a_feature_that_never_fires_is_dead_and_counts(agent: Agent, bank: Frame
 def test_a_class_that_never_appears_is_reported_without_a_number(
     agent: Agent, bank: FrameBank, evidence: Evidence
 ) -> None:
-    c = COINRUN.index("crate")
+    c = COINRUN.widest.index("crate")
     masks = evidence.masks.copy()
     masks[:, c] = False
     others = {

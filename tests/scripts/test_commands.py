@@ -20,7 +20,7 @@ from agents.naming import differences
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from commands import ROOT, configuration, refused, run
-from common.values import build
+from common.values import build, picked
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.settings import ScoreConfig
@@ -44,6 +44,8 @@ def test_presets_are_the_defaults_of_the_code() -> None:
     assert chosen.computation == choose("compact", chosen.total_steps)
     for group, defaults in (("scoring", asdict(ScoreConfig())), ("played", asdict(BankSettings()))):
         assert yaml.safe_load((ROOT / f"conf/{group}/default.yaml").read_text()) == defaults
+    first = configuration("score", "agent=any", "scoring=version1")
+    assert picked(ScoreConfig, first) == ScoreConfig.of_version(1)
 
 
 @pytest.mark.parametrize("experiment", ["orbay2020", "hilton2020"])

@@ -74,7 +74,7 @@ def test_tracks_follow_the_same_object(bank: FrameBank, evidence: Evidence) -> N
     tracks = evidence.tracks
     assert tracks is not None
     assert len(tracks.index) > 20
-    assert {COINRUN.names[c] for c in np.unique(tracks.kind)} <= set(COINRUN.named("controlled"))
+    assert {COINRUN.widest.names[c] for c in np.unique(tracks.kind)} <= set(COINRUN.widest.named("controlled"))
     assert evidence.following is not None
     frames = evidence.following.index[tracks.index]
     for index, kind, before in zip(frames, tracks.kind, tracks.before, strict=True):

@@ -331,13 +331,14 @@ def test_version_2_by_hand():
     assert second("top", 0.36, outline=1.0, sign=0.0) == ("top", pytest.approx(0.6)), "walls have no sense"
     assert second("top", 0.36, causal=0.4, outline=0.9)[0] is None
     assert second("top", 0.36, outline=0.25) == (None, pytest.approx(0.3)), "an outline alone would do"
-    assert second("top", 0.29, outline=0.9)[0] is None
+    assert second("top", 0.34, outline=0.9)[0] is None
     assert second("coin", 0.16, sign=0.01) == ("coin", pytest.approx(0.4))
     assert second("coin", 0.16, sign=-0.01) == (None, 0)
     assert second("enemy_left", 0.16, sign=-0.01)[0] == "enemy_left"
     assert second("enemy_left", 0.16, sign=-0.01, enemy=0.2)[0] == "enemy"
-    assert second("agent", 0.29)[0] is None
-    assert second("agent", 0.3)[0] == "agent"
+    assert second("saw", 0.16, sign=-0.01, outline=0.9, top=0.9)[0] == "saw", "it stands on it"
+    assert second("agent", 0.34)[0] is None
+    assert second("agent", 0.35)[0] == "agent"
     assert second("screen_edge", 0.9, outline=0.9) == (None, 0), "people gave it no label"
     assert second("surface", 0.9, outline=0.9) == (None, 0), "its parts are named"
 

@@ -51,10 +51,10 @@ def test_cards_are_the_scores_and_point_at_the_right_frames(agent: Agent, bank: 
     assert len(set(bank.environment[first.top])) == len(first.top)
     assert sum(first.activation["counts"]) == len(bank) * 16 * 16
     for kind, value, low, high in first.lifts:
-        assert value == found.features.of["lift"][k, COINRUN.index(kind)]
+        assert value == found.features.of["lift"][k, COINRUN.widest.index(kind)]
         assert low < value < high
     told = {term: text for term, text, _ in first.facts}
-    c = COINRUN.index(str(first.kind))
+    c = COINRUN.widest.index(str(first.kind))
     assert told["stability"] == f"{found.features.of['stability'][k, c]:.2f}".replace("-", "−").replace("nan", "–")
     assert told["κ"].startswith(f"{found.verdict.kappa[k, c]:.2f} (".replace("-", "−"))
     assert told["table row"] == str(k)
