@@ -5,10 +5,12 @@ from functools import partial
 
 import numpy as np
 
+from rollouts.errors import InputError
 from scoring.evidence import Counterfactual
 from scoring.explain.base import Attribution
 from scoring.explain.geometry import cell_weights
 from scoring.features.base import FeatureSet, residual
+from scoring.features.components import Components, choose_components
 from scoring.features.projection import covered
 from scoring.metrics.arrays import BoolArray, FloatArray, Maps
 from scoring.metrics.energies import Energies
@@ -60,8 +62,18 @@ def diagnose(
         frames_without_attribution=int((~measured.attributed).sum()),
         dead_features=int((~verdict.alive).sum()),
         residual_share=None if basis.converged is None else residual_share(own, measured.cells),
+        components=components(subject) if basis.converged is not None and config.refits else None,
         dilations={str(pixels): brief(other, subject, rule, config) for pixels, other in widened_otherwise.items()},
     )
+
+
+def components(subject: Subject) -> Components | None:
+    """How many components held-out reconstruction would choose on the pool; None where it is too small to tell."""
+    assert subject.pool is not None
+    try:
+        return choose_components(subject.pool.maps, subject.bank.pool_environment, subject.bank.seed)
+    except InputError:
+        return None
 
 
 def brief(measured: Measured, subject: Subject, rule: Rule, config: ScoreConfig) -> Brief:

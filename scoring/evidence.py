@@ -153,6 +153,20 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
     return Evidence(game, masks, objects, following, tracks, changed, _stack(control), outlined)
 
 
+def masks_of(bank: FrameBank, game: Game, progress: Update = silent) -> BoolArray:
+    """Masks (N, C, 64, 64) of the kinds of a game alone, as `gather` has them; it raises the same errors."""
+    bank.check_renderer()
+    renderer = RENDERERS[game.name]()
+    masks = np.zeros((len(bank), len(game.kinds), 64, 64), dtype=bool)
+    for i, data in enumerate(bank.states):
+        state = renderer.parse(data)
+        visible = renderer.masks(state)
+        regions = renderer.regions(state, visible) if game.has_regions else None
+        masks[i] = game.kind_masks(visible.drawn, regions)
+        progress(1)
+    return masks
+
+
 def spread_out(
     frames: NDArray[np.int64], environment: NDArray[np.int32], generator: np.random.Generator, most: int = CHANGED
 ) -> NDArray[np.int64]:

@@ -3,16 +3,19 @@
 The features' parquet, their table and cards, and the study's table iterate over `METRICS`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from rollouts.masks import dilate
+from scoring.explain.geometry import average_over_cells
 from scoring.features.base import FeatureSet, along
-from scoring.metrics.arrays import BoolArray, FloatArray
+from scoring.metrics.arrays import BoolArray, FloatArray, Maps
 from scoring.metrics.dissection import detection
 from scoring.metrics.statistics import benjamini_hochberg, best_class_lift, permutation_p_values
+from scoring.metrics.unions import Description, describe
 from scoring.settings import ScoreConfig
 from scoring.subject import Measured, Subject
 from scoring.verdict import Verdict
@@ -97,7 +100,8 @@ class FeatureScores:
     """Everything about K features and C kinds: `of` holds each of `METRICS` (K, C) by name, `intervals` (2, K, C).
 
     `significant` (K, C) is the permutation test's outcome after Benjamini-Hochberg over living features and eligible
-    kinds of the headline. Of each feature (K,): its `share` of all attribution, and its held-out `best_lift`.
+    kinds of the headline. Of each feature (K,): its `share` of all attribution, its held-out `best_lift`, and the
+    union of kinds that describes it best, if it is alive and not interpretable.
     """
 
     of: Mapping[str, FloatArray]
@@ -105,6 +109,12 @@ class FeatureScores:
     significant: BoolArray
     share: FloatArray
     best_lift: FloatArray
+    descriptions: Sequence[Description | None]
+
+    @property
+    def mixtures(self) -> int:
+        """How many features are described by more than one kind."""
+        return sum(one is not None and one.mixture for one in self.descriptions)
 
 
 def feature_scores(judged: Judged) -> FeatureScores:
@@ -120,4 +130,25 @@ def feature_scores(judged: Judged) -> FeatureScores:
         benjamini_hochberg(tested),
         energies.share(),
         best_lift,
+        descriptions(judged),
     )
+
+
+def descriptions(judged: Judged) -> list[Description | None]:
+    """Of living features that are not interpretable: the union of up to three kinds that may name a feature.
+
+    None for the others, and for all where there are too few environments. Kinds that are still are left out: a union
+    with them has a higher kappa whatever the feature is.
+    """
+    subject, verdict, dilation = judged.subject, judged.verdict, judged.config.dilation
+    wanted = verdict.alive & ~verdict.interpretable
+    allowed = subject.headline & ~subject.game.flags("still")
+    if not subject.resamples or not allowed.any():
+        return [None] * len(wanted)
+    in_pixels = judged.config.projection != "none"
+
+    def shares(masks: BoolArray) -> Maps:
+        return masks.astype(np.float32) if in_pixels else average_over_cells(masks, subject.geometry)
+
+    masks = dilate(subject.evidence.masks, dilation)
+    return describe(judged.measured.maps, masks, shares, subject.environment, allowed, wanted, judged.config.seed)

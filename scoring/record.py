@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from agents.evaluation import Evaluation
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from scoring.features.components import Components
 from scoring.metrics.statistics import Number
 from scoring.rules import Cutoffs
 from scoring.settings import ScoreConfig
@@ -97,6 +98,7 @@ class Diagnostics:
     dead_features: int
     residual_share: float | None
     dilations: dict[str, Brief]
+    components: Components | None = None
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,10 @@ def feature_frame(score: Score) -> pd.DataFrame:
         ("best_lift", scores.best_lift),
     ):
         table[name] = np.repeat(column, kinds)
+    described = [None if one is None else " + ".join(names[c] for c in one.members) for one in scores.descriptions]
+    kappas = [np.nan if one is None else one.kappa for one in scores.descriptions]
+    table["description"] = np.repeat(np.array(described, dtype=object), kinds)
+    table["description_kappa"] = np.repeat(np.array(kappas), kinds)
     table["is_its_class"] = table["class"] == np.repeat([names[c] if c >= 0 else "" for c in verdict.kind], kinds)
     return table
 

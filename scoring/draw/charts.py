@@ -19,10 +19,10 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(temporary, format="png")
 
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 """Okabe and Ito's, which people with any colour vision can tell apart."""
-STYLES = ("-", "--", ":", "-.")
-MARKERS = "osD^"
+STYLES = ("-", "--", ":", "-.", "-", "--")
+MARKERS = "osD^v<"
 
 
 def panels(count: int, width: float = 4.6, height: float = 3.6) -> tuple[Figure, Sequence[Axes]]:

@@ -6,7 +6,9 @@ from typing import Generic, TypeVar
 from agents.checkpoint import Agent
 from rollouts.bank import FrameBank
 from scoring.evidence import Evidence
+from scoring.features.base import FeatureSet
 from scoring.features.kinds import kind_named
+from scoring.features.nmf import resampled
 from scoring.numbers import Judged
 from scoring.rules import for_draws
 from scoring.settings import ScoreConfig
@@ -15,6 +17,7 @@ from scoring.verdict import judge
 
 SETTINGS = ScoreConfig(steps=10, refits=0, bootstrap=500)
 """How networks are judged here: ten steps of integrated gradients are enough for a verdict (Hilton et al. 2020)."""
+CUTOFFS = SETTINGS.definition.rule.cutoffs
 BASES = ("channels", "nmf")
 """Kinds of features that are checked side by side."""
 
@@ -60,15 +63,30 @@ def explained(
     return explain(agent.network, agent.network.default_layer, bank, evidence, steps=steps, pool=pool)
 
 
-def judged(subject: Subject, features: str, settings: ScoreConfig = SETTINGS) -> Judged:
-    """The verdict on a subject's features of a kind; those that are fitted need its pool."""
-    settings, kind = replace(settings, features=features), kind_named(features)
-    subject = subject.with_kinds(settings.definition.game(subject.bank.options.rules))
-    pool = None
+def judged(subject: Subject, features: str, settings: ScoreConfig = SETTINGS, fit: int = 0) -> Judged:
+    """The verdict on a subject's features of a kind; those that are fitted need its pool.
+
+    They are fitted on the whole pool, or on the resample of its environments that the number `fit` above 0 names.
+    """
+    basis = basis_of(subject, features, settings, fit)
+    return judged_basis(subject, features, basis, settings)
+
+
+def basis_of(subject: Subject, features: str, settings: ScoreConfig = SETTINGS, fit: int = 0) -> FeatureSet:
+    """Features of a kind, fitted as `judged` says."""
+    kind, pool = kind_named(features), None
     if kind.fitted:
         assert subject.pool is not None
         pool = subject.pool.maps
-    basis = kind.fit(subject.geometry.channels, pool, settings)
+        if fit:
+            pool = pool[resampled(subject.bank.pool_environment, settings.seed + fit)]
+    return kind.fit(subject.geometry.channels, pool, replace(settings, features=features, seed=settings.seed + fit))
+
+
+def judged_basis(subject: Subject, features: str, basis: FeatureSet, settings: ScoreConfig = SETTINGS) -> Judged:
+    """The verdict on features of a kind that were fitted before."""
+    settings, kind = replace(settings, features=features), kind_named(features)
+    subject = subject.with_kinds(settings.definition.game(subject.bank.options.rules))
     (measured,) = subject.measure(basis, [subject.masks(settings.dilation)])
     rule = for_draws(settings.definition.rule, kind.draws(settings))
     verdict = judge(measured, subject, rule, settings.bootstrap, settings.seed)

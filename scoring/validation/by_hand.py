@@ -9,8 +9,7 @@ from rollouts.bank import FrameBank
 from rollouts.progress import Update, silent
 from scoring.draw.charts import bars, panels, save
 from scoring.evidence import Evidence
-from scoring.rules import Cutoffs
-from scoring.validation.base import Check, Outcome, at_most, explained, judged, reported
+from scoring.validation.base import CUTOFFS, Check, Outcome, at_most, explained, judged, reported
 from scoring.validation.controls import HANDMADE, handmade
 
 
@@ -39,22 +38,25 @@ def by_hand(bank: FrameBank, evidence: Evidence, progress: Update = silent) -> O
             checks.append(reported("yellow filter: kappa on coins, reported", coin, note))
         else:
             title = f"{name}: highest kappa on a sprite"
-            checks.append(Check(title, highest, f"< {Cutoffs.kappa}", highest < Cutoffs.kappa, nearest))
-    wrong = sum(bool(verdict.interpretable[HANDMADE.index(name)]) for name in ("edges", "constant"))
-    checks.append(at_most("edges and constants that are found, surface among the classes", wrong, 0))
+            checks.append(Check(title, highest, f"< {CUTOFFS.kappa}", highest < CUTOFFS.kappa, nearest))
+    wrong = sum(bool(is_so) for name, is_so in zip(HANDMADE, verdict.interpretable, strict=True) if name != "yellow")
+    checks.append(at_most("edges and constants that are interpretable, walls among the kinds", wrong, 0))
     return Outcome(checks, ByHand(verdict.kappa.tolist(), list(HANDMADE), list(game.names)))
 
 
 def figure(details: ByHand, path: Path) -> None:
     """Kappa of each feature made by hand on each class."""
-    picture, (axis,) = panels(1, 7.0)
+    picture, (axis,) = panels(1, 12.0)
     kappa = np.array(details.kappa, dtype=float)
     places = np.arange(kappa.shape[1])
-    for number, (name, hatch) in enumerate(zip(details.features, ("", "//", ".."), strict=True)):
-        bars(axis, places + 0.27 * (number - 1), np.nan_to_num(kappa[number]), 0.27, number, name, hatch)
-    for least, style in ((Cutoffs.kappa, "--"), (Cutoffs.fixed, ":")):
+    width = 0.8 / len(details.features)
+    for number, name in enumerate(details.features):
+        where = places + width * (number - (len(details.features) - 1) / 2)
+        bars(axis, where, np.nan_to_num(kappa[number]), width, number, name, ("", "//", "..")[number % 3])
+    for least, style in ((CUTOFFS.kappa, "--"), (CUTOFFS.fixed, ":")):
         axis.axhline(least, color="0.5", lw=1, ls=style)
-    axis.set(xticks=places, xticklabels=details.classes, ylabel="κ")
-    axis.set_title("features made by hand (dashed: cut-off; dotted: of surface)")
+    axis.set(xticks=places, ylabel="κ")
+    axis.set_xticklabels(details.classes, rotation=40, ha="right")
+    axis.set_title("features made by hand (dashed: cut-off of objects; dotted: of walls, player and velocity)")
     axis.legend(fontsize=8)
     save(picture, path)

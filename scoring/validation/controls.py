@@ -14,7 +14,7 @@ from rollouts.env import EnvOptions
 
 Frames = NDArray[np.uint8]
 
-HANDMADE = ("edges", "constant", "yellow")
+HANDMADE = ("edges", "constant", "yellow", "blurred edges", "horizontal edges", "vertical edges")
 YELLOW = 0.82
 """A pixel is yellow where (red + green) / 2 - blue is more than this; the coin, (1, 0.8, 0), has 0.9."""
 
@@ -71,13 +71,15 @@ def distilled(
 
 
 def handmade() -> Agent:
-    """Three features at 2b: the strength of edges (Sobel's filters), a constant, and the yellow of the coin.
+    """Features at 2b: the strength of edges (Sobel's filters), a constant, the yellow of the coin, and other edges.
 
-    The value is their sum of means. A cell's feature is the mean over about its own place in the frame.
+    Those are edges blurred over 5 x 5 pixels of half the frame's resolution, and edges of one orientation alone. The
+    value is the sum of their means. A cell's feature is the mean over about its own place in the frame.
     """
+    count = len(HANDMADE)
     first = nn.Conv2d(3, 6, 5, 2, padding=2)
-    second = nn.Conv2d(6, 3, 5, 2, padding=2)
-    readout = nn.Conv2d(3, 3, 3, padding=1)
+    second = nn.Conv2d(6, count, 5, 2, padding=2)
+    readout = nn.Conv2d(count, count, 3, padding=1)
     sobel = torch.tensor([[1.0, 2.0, 1.0], [0.0, 0.0, 0.0], [-1.0, -2.0, -1.0]]) / 4
     luminance = torch.tensor([0.299, 0.587, 0.114])
     with torch.no_grad():
@@ -89,9 +91,12 @@ def handmade() -> Agent:
         first.weight[4, :, 2, 2] = torch.tensor([0.5, 0.5, -1.0])
         _bias(first)[4] = -YELLOW
         _bias(first)[5] = 1.0
-        for feature, channels in enumerate((range(4), (5,), (4,))):
+        for feature, channels in enumerate((range(4), (5,), (4,), range(4), (0, 1), (2, 3))):
             for channel in channels:
-                second.weight[feature, channel, 1:4, 1:4] = 1 / 9
+                if HANDMADE[feature] == "blurred edges":
+                    second.weight[feature, channel] = 1 / 25
+                else:
+                    second.weight[feature, channel, 1:4, 1:4] = 1 / 9
             readout.weight[feature, feature, 1, 1] = 1.0
     modules: dict[str, nn.Module] = {}
     for name, convolution in (("1a", first), ("2a", second), ("2b", readout)):

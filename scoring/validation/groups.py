@@ -7,7 +7,10 @@ from typing import Any
 
 from rollouts.errors import InputError
 from scoring.validation import (
+    banks,
     by_hand,
+    cutoffs,
+    labels,
     pairs,
     permuted_targets,
     planted_shares,
@@ -43,7 +46,7 @@ def _permuted_targets(m: Material) -> Outcome[permuted_targets.PermutedTargets]:
 GROUPS: Mapping[str, Group] = {
     "identities": Group(lambda m: identities(judged(m.subject, "channels"), m.attribution(32), m.attribution(320))),
     "planted": Group(
-        lambda m: planted_shares.planted_shares(*m.bank, *m.lesson, m.progress),
+        lambda m: planted_shares.planted_shares(*m.bank, m.lesson, m.progress),
         planted_shares.figure,
     ),
     "untrained": Group(lambda m: m.untrained, untrained.figure),
@@ -58,6 +61,11 @@ GROUPS: Mapping[str, Group] = {
         lambda m: published.published(m.published_subject, m.published_controls(), m.progress),
         published.figure,
         needs_published=True,
+    ),
+    "cutoffs": Group(lambda m: cutoffs.cutoffs(m.published_subject, m.progress), cutoffs.figure, needs_published=True),
+    "labels": Group(lambda m: labels.labels(m.published_subject, m.progress), labels.figure, needs_published=True),
+    "banks": Group(
+        lambda m: banks.banks(m.published_subject, m.fresh_subjects(), m.progress), banks.figure, needs_published=True
     ),
     "pairs": Group(lambda m: pairs.pairs(m.subjects, m.progress), pairs.figure, needs_published=True),
 }

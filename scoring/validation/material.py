@@ -9,12 +9,13 @@ from agents.play import Player
 from rollouts.bank import FrameBank
 from rollouts.collecting import SPREAD, BankPlan, collect
 from rollouts.progress import Update, silent
-from scoring.evidence import Evidence, gather
+from scoring.evidence import Evidence, gather, masks_of
 from scoring.explain.base import Attribution
 from scoring.explain.methods import attribute
 from scoring.subject import Subject
 from scoring.validation.base import Outcome, explained
 from scoring.validation.levels import Level, channel_levels
+from scoring.validation.planted import Lesson
 from scoring.validation.untrained import Untrained, untrained
 
 LESSON = BankPlan("spread", 64, 32, 33, consecutive=False, pool_frames=0)
@@ -52,8 +53,12 @@ class Material:
         return self._play(self.agent, SPREAD, self.seed)
 
     @cached_property
-    def lesson(self) -> Played:
-        return self._play(self.agent, LESSON, LESSON_SEED + self.seed)
+    def lesson(self) -> Lesson:
+        seed, game = LESSON_SEED + self.seed, self.agent.options.rules.widest
+        bank = collect([("agent", Player(self.agent, seed))], self.agent.options.unseen(), LESSON, seed, self.threads)
+        lesson = Lesson(game, bank.frames, masks_of(bank, game))
+        self.progress(0, "lesson")
+        return lesson
 
     @cached_property
     def subject(self) -> Subject:
@@ -81,6 +86,11 @@ class Material:
     @cached_property
     def published_subject(self) -> Subject:
         return explained(self.published_agent, *self.published_bank, pool=True)
+
+    def fresh_subjects(self) -> list[Subject]:
+        """The published agent on two banks that nothing was fitted on or chosen by."""
+        agent = self.published_agent
+        return [explained(agent, *self._play(agent, SPREAD, self.seed + fresh)) for fresh in (1, 2)]
 
     def published_controls(self) -> Iterator[Subject]:
         """Untrained networks of the published agent's shape, on its bank; one at a time, since each is a gigabyte."""

@@ -10,9 +10,8 @@ from pydantic import Field
 
 from rollouts.progress import Update, silent
 from scoring.draw.charts import panels, points, save
-from scoring.rules import Cutoffs
 from scoring.subject import Subject
-from scoring.validation.base import BASES, Outcome, at_least, at_most, judged
+from scoring.validation.base import BASES, CUTOFFS, Outcome, at_least, at_most, judged
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,8 @@ def pairs(subjects: Mapping[str, Subject], progress: Update = silent) -> Outcome
         for features in BASES:
             rows += _pairs(name, subject, features)
             progress(0, f"pairs of {name}, {features}")
-    high = [row.causal >= Cutoffs.causal for row in rows if row.kappa >= Cutoffs.kappa]
-    low = [row.causal >= Cutoffs.causal for row in rows if row.kappa < Cutoffs.kappa]
+    high = [row.causal >= CUTOFFS.causal for row in rows if row.kappa >= CUTOFFS.kappa]
+    low = [row.causal >= CUTOFFS.causal for row in rows if row.kappa < CUTOFFS.kappa]
     title = "kappa: share that passes the causal test"
     checks = [
         at_least(f"pairs with high {title}", float(np.mean(high)), 0.7, f"{len(high)} pairs"),
@@ -65,8 +64,8 @@ def figure(details: Pairs, path: Path) -> None:
         own = [row for row in details.rows if row.agent == agent]
         causal = np.clip([row.causal for row in own], -1.5, 1.1)
         points(axis, [row.kappa for row in own], causal, number, agent, alpha=0.7)
-    axis.axvline(Cutoffs.kappa, color="0.5", lw=1, ls="--")
-    axis.axhline(Cutoffs.causal, color="0.5", lw=1, ls="--")
+    axis.axvline(CUTOFFS.kappa, color="0.5", lw=1, ls="--")
+    axis.axhline(CUTOFFS.causal, color="0.5", lw=1, ls="--")
     axis.set(xlabel="κ", ylabel="T (below −1.5 drawn at −1.5)", title="pairs of feature and class")
     axis.legend(fontsize=8)
     save(picture, path)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from agents.checkpoint import Agent
-from rollouts.game import Kind
+from rollouts.game import Game, Kind
+from scoring.explain.geometry import LayerGeometry, average_over_cells
 from scoring.validation.controls import assemble
-from scoring.validation.detectors import KERNELS, WIDTHS, Frames, run, stack
+from scoring.validation.detectors import COVERED, KERNELS, WIDTHS, Frames, run, stack
 
 CHANNELS, DIRECTIONS = 32, 8
 """Features of a planted network: one a channel, or each spread over `CHANNELS` / `DIRECTIONS` channels of its own."""
@@ -31,6 +33,51 @@ class Planted:
     @property
     def share(self) -> float:
         return sum(name is not None for name in self.kinds) / len(self.kinds)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What detectors are trained on: `frames` (N, 64, 64, 3), and `masks` (N, C, 64, 64) of a game's kinds."""
+
+    game: Game
+    frames: Frames
+    masks: NDArray[np.bool_]
+
+    def shares(self, geometry: LayerGeometry) -> tuple[tuple[Kind, ...], NDArray[np.float32]]:
+        """The kinds of the headline, and what is to be detected of them in each cell (N, kinds, H, W).
+
+        A display is in every frame: of it what is to be detected is what it shows, its brightest quarter.
+        """
+        kinds = tuple(kind for kind in self.game.kinds if kind.headline)
+        wanted = self.masks[:, self.game.flags("headline")]
+        brightness = self.frames.mean(axis=-1)
+        for c, kind in enumerate(kinds):
+            if kind.display and wanted[:, c].any():
+                wanted[:, c] &= brightness > np.quantile(brightness[wanted[:, c]], 0.75)
+        return kinds, average_over_cells(wanted, geometry)
+
+
+def told_apart(
+    detectors: Sequence[nn.Conv2d], kinds: Sequence[Kind], frames: Frames, shares: NDArray[np.float32]
+) -> list[str]:
+    """The kinds whose detectors are at least twice as active there as on others that look the same but for a detail.
+
+    Those are kinds that are drawn under the same names, no walls, and never in the same cells: enemies that walk to the
+    left and to the right. A detector that answers both is one of enemies, whatever it was trained for.
+    """
+    outputs = run(detectors, torch.from_numpy(frames)).relu().detach().numpy()
+    on = shares > COVERED
+    apart = []
+    for c, kind in enumerate(kinds):
+        alike = [
+            d
+            for d, other in enumerate(kinds)
+            if d != c and other.drawn == kind.drawn and not kind.movable and not (on[:, c] & on[:, d]).any()
+        ]
+        own = outputs[:, c][on[:, c]].mean() if on[:, c].any() else 0.0
+        if all(own >= 2 * outputs[:, c][on[:, d]].mean() for d in alike if on[:, d].any()):
+            apart.append(kind.name)
+    return apart
 
 
 def plant(

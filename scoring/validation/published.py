@@ -13,12 +13,15 @@ from scoring.metrics.arrays import FloatArray
 from scoring.metrics.energies import Energies
 from scoring.metrics.statistics import best_class_lift, jackknife_interval
 from scoring.numbers import Judged
-from scoring.rules import Cutoffs
 from scoring.subject import Subject
-from scoring.validation.base import Check, Outcome, at_least, judged, reported
+from scoring.validation.base import CUTOFFS, Check, Outcome, at_least, fraction, judged, reported
 
 KINDS = ("coin", "enemy", "saw")
 """Hilton et al. (2020) show features of these; saws are reported only."""
+FITS = 6
+"""Factorisations: on the pool, and on resamples of it."""
+FRACTIONS = {"nmf": 0.6, "channels": 0.5}
+"""The least that is interpretable; people gave agents like it 0.84 (Hilton et al. 2020)."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ def published(subject: Subject, controls: Iterable[Subject], progress: Update = 
         )
     ]
     bases = {"nmf": trained, "channels": judged(subject, "channels")}
+    fractions = {"nmf": float(np.mean([fraction(judged(subject, "nmf", fit=fit)) for fit in range(FITS)]))}
+    fractions["channels"] = fraction(bases["channels"])
+    checks += [
+        at_least(f"published agent's interpretable fraction, {features}", fractions[features], least)
+        for features, least in FRACTIONS.items()
+    ]
     checks += [_best_feature(bases, name, bounded=name != "saw") for name in KINDS]
     return Outcome(checks, Published(values, (difference, low, high)))
 
@@ -69,8 +78,8 @@ def _best_feature(bases: Mapping[str, Judged], name: str, bounded: bool) -> Chec
     note = f"{features} {k}: kappa {kappa:.2f}, T {verdict.causal[k, c]:.2f}, sign {sign:+.2f}"
     if not bounded:
         return reported(f"published agent's {name} feature, reported", kappa, note)
-    passed = bases[features].subject.headline[c] and kappa >= Cutoffs.kappa and sense * sign >= Cutoffs.sign
-    bound = f"kappa >= {Cutoffs.kappa}, sign {'+' if sense > 0 else '-'}"
+    passed = bases[features].subject.headline[c] and kappa >= CUTOFFS.kappa and sense * sign > CUTOFFS.sign
+    bound = f"kappa >= {CUTOFFS.kappa}, sign {'+' if sense > 0 else '-'}"
     return Check(f"published agent's {name} feature: kappa", kappa, bound, bool(passed), note)
 
 

@@ -1,4 +1,4 @@
-"""Channels beside randomly rotated channels: reported, as it falls, with and without kinds that cannot be removed."""
+"""Channels beside randomly rotated channels, of which few may be interpretable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,16 @@ from rollouts.progress import Update, silent
 from scoring.draw.charts import bars, panels, save
 from scoring.metrics.statistics import interval
 from scoring.subject import Subject
-from scoring.validation.base import Outcome, grade, judged, reported
+from scoring.validation.base import Outcome, at_most, fraction, grade, judged, reported
 from scoring.verdict import grade_by_objects
+
+BOUNDED = "published agent"
+MOST = 0.1
 
 
 @dataclass(frozen=True)
 class RotationRow:
-    """Graded scores of an agent, the `interval` of their difference, and the two scores by removable kinds alone."""
+    """Graded scores of an agent, the `interval` of their difference, and the two scores by objects alone."""
 
     channels: float
     rotated: float
@@ -28,7 +31,10 @@ class Rotation:
 
 
 def rotation(subjects: Mapping[str, Subject], progress: Update = silent) -> Outcome[Rotation]:
-    """The difference of the graded scores is taken draw by draw of one bootstrap."""
+    """The difference of the graded scores is taken draw by draw of one bootstrap.
+
+    Of the published agent, which has detectors, no more than `MOST` of the rotated channels may be interpretable.
+    """
     checks, rows = [], {}
     for name, subject in subjects.items():
         channels, control = judged(subject, "channels"), judged(subject, "rotated")
@@ -39,7 +45,9 @@ def rotation(subjects: Mapping[str, Subject], progress: Update = silent) -> Outc
         first, second = (grade_by_objects(features.verdict) for features in (channels, control))
         row = RotationRow(grade(channels), grade(control), (low, high), (first, second))
         note = f"{row.channels:.3f} and {row.rotated:.3f}, difference's interval {low:.3f} to {high:.3f}; "
-        note += f"without surface {first:.3f} and {second:.3f}"
+        note += f"by objects alone {first:.3f} and {second:.3f}"
+        if name == BOUNDED:
+            checks.append(at_most(f"rotated channels of the {name}: interpretable fraction", fraction(control), MOST))
         checks.append(reported(f"channels over rotated channels, {name}, reported", row.channels - row.rotated, note))
         rows[name] = row
     return Outcome(checks, Rotation(rows))

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from agents.checkpoint import Agent, fingerprint
 from rollouts.progress import Track, untracked
-from scoring.rules import Cutoffs
-from scoring.validation.base import Check, Outcome
+from scoring.validation.base import CUTOFFS, Check, Outcome
 from scoring.validation.groups import GROUPS
 from scoring.validation.material import Material
 
@@ -52,7 +51,7 @@ class Validation:
         return record | {
             "agent_sha256": fingerprint(agent),
             "published_sha256": fingerprint(published) if published else None,
-            "cutoffs": asdict(Cutoffs()),
+            "cutoffs": asdict(CUTOFFS),
             "seconds": self.seconds,
         }
 

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from rollouts.progress import Update, silent
 from scoring.draw.charts import COLOURS, panels, save
 from scoring.metrics.energies import Energies
-from scoring.rules import Cutoffs
 from scoring.subject import Subject
-from scoring.validation.base import Outcome, at_most, judged
+from scoring.validation.base import CUTOFFS, Outcome, at_most, judged
 
 TILES = (0, 1, 2, 4)
 TILE = 64 / 13
@@ -30,7 +29,7 @@ def shifted_masks(subject: Subject, name: str, progress: Update = silent) -> Out
     """Pairs are of a feature and a kind of the headline, chosen with the masks where they are."""
     channels = judged(subject, "channels")
     allowed = np.flatnonzero(subject.headline)
-    pairs = np.argwhere(np.nan_to_num(channels.verdict.kappa[:, allowed]) >= Cutoffs.kappa)
+    pairs = np.argwhere(np.nan_to_num(channels.verdict.kappa[:, allowed]) >= CUTOFFS.kappa)
     curve = []
     for tiles in TILES:
         masks = shifted(subject.evidence.masks, round(tiles * TILE))
@@ -62,6 +61,6 @@ def figure(details: ShiftedMasks, path: Path) -> None:
     picture, (axis,) = panels(1, 5.0)
     axis.plot(details.tiles, details.kappa, "o-", color=COLOURS[0])
     axis.set(xlabel="masks shifted down, tiles", title="shifted masks", xticks=details.tiles)
-    axis.set_ylabel(f"mean κ of the pairs with κ ≥ {Cutoffs.kappa} unshifted")
+    axis.set_ylabel(f"mean κ of the pairs with κ ≥ {CUTOFFS.kappa} unshifted")
     axis.axhline(0, color="0.8", lw=0.8)
     save(picture, path)

@@ -16,7 +16,7 @@ from scoring.validation.base import BASES, Outcome, at_most, explained, fraction
 from scoring.validation.levels import Level, Terms, levels, terms
 
 SEEDS = 10
-BOUND = 0.05
+BOUND = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
