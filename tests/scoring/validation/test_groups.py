@@ -1,6 +1,7 @@
 """Groups on a small bank: their checks have answers, and what they measured can be written and drawn."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import pytest
 
 from rollouts.errors import InputError
 from scoring.subject import Subject
+from scoring.validation.banks import banks
 from scoring.validation.base import Outcome
 from scoring.validation.by_hand import by_hand
+from scoring.validation.cutoffs import FEATURES, FIXED, HALVES, OBJECTS, WIDTHS, CurveRow, Curves
 from scoring.validation.groups import GROUPS, chosen_groups
+from scoring.validation.labels import labels
 from scoring.validation.levels import Level
 from scoring.validation.pairs import Pair, Pairs
 from scoring.validation.permuted_targets import DistilledRow, PermutedTargets
@@ -27,7 +31,7 @@ LEVEL = {name: Level(value, 0.01) for name, value in TERMS.items()}
 DETAILS: dict[str, Any] = {
     "planted": PlantedShares(
         [
-            PlantedRow(0, features, share, share, 0.5, 1.0, 0.4, 0.3)
+            PlantedRow(0, features, share, share, 0.5, 1.0, 0.4, 0.3, ["coin"])
             for features in ("channels", "nmf")
             for share in (0, 1)
         ]
@@ -52,6 +56,13 @@ DETAILS: dict[str, Any] = {
     ),
     "published": Published([2.4, 0.3, 0.4], (2.0, 1.9, 2.2)),
     "pairs": Pairs([Pair("a", "nmf", "coin", 0.2, 0.9)]),
+    "cutoffs": Curves(
+        [
+            CurveRow(half, features, width, objects, fixed, 0.9 - fixed if features == "rotated" else 1 - fixed)
+            for half, features, width, objects, fixed in product(HALVES, FEATURES, WIDTHS, OBJECTS, FIXED)
+        ],
+        (4, 0.15, 0.35),
+    ),
 }
 
 
@@ -63,12 +74,14 @@ def drawn(name: str, details: Any, folder: Path) -> int:
     return (folder / "picture.png").stat().st_size
 
 
-@pytest.mark.parametrize("name", ["by_hand", "shifted_masks", "rotation"])
+@pytest.mark.parametrize("name", ["by_hand", "shifted_masks", "rotation", "labels", "banks"])
 def test_groups_can_be_run_written_and_drawn(name: str, subject: Subject, tmp_path: Path) -> None:
     run: dict[str, Any] = {
         "by_hand": lambda: by_hand(subject.bank, subject.evidence),
         "shifted_masks": lambda: shifted_masks(subject, "untrained"),
         "rotation": lambda: rotation({"untrained": subject}),
+        "labels": lambda: labels(subject),
+        "banks": lambda: banks(subject, [subject, subject]),
     }
     outcome = run[name]()
     assert drawn(name, outcome.details, tmp_path) > 5000
@@ -117,6 +130,7 @@ def test_details_are_written_row_by_row() -> None:
         "named": 1.0,
         "orbay2020": 0.4,
         "orbay_chance": 0.3,
+        "planted": ["coin"],
     }
 
 

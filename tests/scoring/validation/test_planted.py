@@ -6,8 +6,10 @@ import torch
 
 from agents.networks import ActorCritic
 from rollouts.coinrun.table import COINRUN
+from scoring.explain.geometry import layer_geometry
+from scoring.validation.controls import handmade
 from scoring.validation.detectors import run, stack
-from scoring.validation.planted import CHANNELS, DIRECTIONS, plant
+from scoring.validation.planted import CHANNELS, DIRECTIONS, Lesson, plant, told_apart
 
 KINDS = [kind for kind in COINRUN.kinds if kind.headline]
 FRAMES = np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
@@ -56,3 +58,32 @@ def test_shares_are_rounded_and_planting_is_repeatable(detectors: list[torch.nn.
     with torch.no_grad():
         assert first.agent.network(torch.from_numpy(FRAMES))[0].shape == (12, 15)
     assert isinstance(first.agent.network, ActorCritic)
+
+
+def test_detectors_that_answer_what_looks_alike_are_not_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells alone decide here: three kinds, two of them drawn under the same names and never together."""
+    game = COINRUN.with_concepts()
+    kinds = [game.kind(name) for name in ("coin", "enemy_left", "enemy_right")]
+    shares = np.zeros((4, 3, 16, 16), dtype=np.float32)
+    shares[:, 0, 0], shares[:, 1, 4], shares[:, 2, 8] = 1, 1, 1
+    outputs = np.zeros((4, 3, 16, 16), dtype=np.float32)
+    outputs[:, 0, 0] = outputs[:, 0, 4] = 1  # what does not look alike is not asked about
+    outputs[:, 1, 4], outputs[:, 1, 8] = 1, 0.4
+    outputs[:, 2, 8], outputs[:, 2, 4] = 1, 0.6
+    monkeypatch.setattr("scoring.validation.planted.run", lambda detectors, frames: torch.from_numpy(outputs))
+    assert told_apart([], kinds, FRAMES[:4], shares) == ["coin", "enemy_left"]
+
+
+def test_of_a_display_its_brightest_quarter_is_to_be_detected() -> None:
+    game = COINRUN.with_concepts()
+    frames = np.zeros((4, 64, 64, 3), dtype=np.uint8)
+    masks = np.zeros((4, len(game.kinds), 64, 64), dtype=bool)
+    masks[:, game.index("velocity"), :8, :8] = True
+    masks[:, game.index("crate"), 32:40, 32:40] = True
+    for i in range(4):
+        frames[i, :8, :8] = 50 * i
+    kinds, shares = Lesson(game, frames, masks).shares(layer_geometry(handmade().network, "2b"))
+    names = [kind.name for kind in kinds]
+    assert shares[:, names.index("velocity")].max(axis=(1, 2)).tolist() == [0, 0, 0, 1]
+    assert (shares[:, names.index("crate")].max(axis=(1, 2)) == 1).all()
+    assert masks[:, game.index("velocity")].any(axis=(1, 2)).all(), "the lesson itself stays as it was"
