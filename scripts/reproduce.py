@@ -1,5 +1,7 @@
 """The whole study from a folder of agents: every agent scored, a table, pictures, RESULTS.md.
 
+Scores of version 1 stand in the table, and in a section of RESULTS.md, beside those of a later version.
+
 python scripts/reproduce.py agents=zoo/ladder output=results
 python scripts/reproduce.py agents=zoo/ladder output=results from_table=true
 """
@@ -40,8 +42,9 @@ def task(config: DictConfig) -> None:
     along = (study.milestones, shipped / study.milestones.name)
     agents, unread = readable(shipped)
     checkpoints, unfit = checkpoints_along(Path(values["milestones"]), agents)
-    for path in (study.table, *along):
-        check_version(path, study.scoring.version)
+    if not from_table:
+        for path in (study.table, *along):
+            check_version(path, study.versions)
     torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
     for sentence in unread + unfit:

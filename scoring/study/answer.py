@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import spearmanr
 
 from scoring.metrics.arrays import FloatArray
 from scoring.study.published import published
+from scoring.study.table import by_objects, version_of
 from scoring.study.trends import LEAST_RUNGS, MOST_RUNGS, exact_spearman, holm, jonckheere_terpstra, power
 
 PRIMARY = "graded score, nmf, default layer, shared bank"
@@ -28,11 +30,12 @@ class Trend:
 class Answer:
     """Of one group of agents: rungs, rung means of the primary number, trends, and power by shape and deviation.
 
-    `a_rung` is the fewest and the most agents of a rung. `primary` is None where there are too few rungs, too many for
-    an exact test, or one without a number.
+    All are of one `version` of the score. `a_rung` is the fewest and the most agents of a rung. `primary` is None where
+    there are too few rungs, too many for an exact test, or one without a number.
     """
 
     group: str
+    version: int
     levels: tuple[int, ...]
     agents: int
     a_rung: tuple[int, int]
@@ -64,6 +67,13 @@ def rung_means(rows: pd.DataFrame, column: str) -> pd.Series:
     return means.reindex(sorted(means.index, key=lambda levels: (levels == 0, levels)))
 
 
+def correlation(means: pd.Series) -> float | None:
+    """Spearman's rho of rung means with their order; None for few rungs, equal means, or a rung without a number."""
+    if len(means) < LEAST_RUNGS or means.isna().any() or means.nunique() == 1:
+        return None
+    return float(spearmanr(np.arange(len(means)), means).statistic)
+
+
 def answer(table: pd.DataFrame, group: str) -> Answer:
     """The tests of one group of agents."""
     own = table[table["group"] == group]
@@ -74,6 +84,7 @@ def answer(table: pd.DataFrame, group: str) -> Answer:
     primary = Trend(PRIMARY, *exact_spearman(means.to_numpy())) if testable else None
     return Answer(
         group,
+        version_of(own),
         tuple(map(int, means.index)),
         len(rows),
         (int(sizes.min()), int(sizes.max())),
@@ -104,6 +115,8 @@ def _secondary(own: pd.DataFrame) -> tuple[Trend, ...]:
     by_seed = by_seed[rung_means(rows, "graded_score").index]
     if (by_seed.notna().sum(axis=1) >= LEAST_RUNGS).sum() >= 2:
         tests["graded score, nmf, agents within seeds (Jonckheere-Terpstra)"] = jonckheere_terpstra(by_seed.to_numpy())
+    if version_of(own) != 1:
+        add("graded score, nmf, by objects alone", rows, by_objects(version_of(own)))
     adjusted = holm({name: p for name, (_, p) in tests.items()})
     return tuple(Trend(name, statistic, p, adjusted[name]) for name, (statistic, p) in tests.items())
 

@@ -16,6 +16,11 @@ def number_of_levels(levels: int) -> str:
     return f"{levels:,}" if levels else "unlimited"
 
 
+def versioned(words: str, version: int) -> str:
+    """'graded score, version 2'; what is told of version 1 alone names none, as it was shipped."""
+    return words if version == 1 else f"{words}, version {version}"
+
+
 def levels_in_order(levels: Iterable[int]) -> list[int]:
     """Different numbers of levels, unlimited ones (0) last."""
     return sorted(set(levels), key=lambda count: (count == 0, count))

@@ -9,14 +9,17 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from scoring.draw.charts import COLOURS, MARKERS, save
+from scoring.draw.charts import COLOURS, MARKERS, STYLES, save
 from scoring.metrics.arrays import FloatArray
 from scoring.study.answer import at_default_layer, of_default_layer, rung_means
+from scoring.study.cells import versioned
 from scoring.study.published import published
-from scoring.study.table import FEATURES, game_of
+from scoring.study.table import FEATURES, kinds_of, version_of
 
 RATED = "0.45"
 """The grey of what people measured."""
+MOST_INSIDE = 8
+"""Lines of which a legend still fits into the axes."""
 
 
 def _axes(count: int) -> tuple[Figure, list[Axes]]:
@@ -96,7 +99,7 @@ def headline(table: pd.DataFrame, path: Path) -> None:
         for number, features in enumerate(FEATURES):
             _line(axis, of_default_layer(table, "shared", features), column, number, features)
         _level(axis, table, column)
-        axis.set(title=f"{title}, shared bank", ylabel=title, ylim=(0, None))
+        axis.set(title=f"{title}, shared bank", ylabel=versioned(title, version_of(table)), ylim=(0, None))
         axis.legend(fontsize=8)
     _people(axes[2], published().interpretable, "mean of two raters, two agents")
     axes[2].set(title="Hilton et al. 2020: people's ratings", ylabel="rated interpretable", ylim=(0, 1.03))
@@ -122,7 +125,7 @@ def layers(table: pd.DataFrame, path: Path) -> None:
                 color=COLOURS[number % 4],
                 alpha=1 if number < 4 else 0.5,
             )
-        axis.set(title=f"{features}, shared bank", ylabel="graded score", ylim=(0, None))
+        axis.set(title=f"{features}, shared bank", ylabel=versioned("graded score", version_of(table)), ylim=(0, None))
         axis.legend(fontsize=8, title="layer", title_fontsize=8)
     save(figure, path)
 
@@ -132,20 +135,27 @@ def classes(table: pd.DataFrame, path: Path) -> None:
     figure, axes = _axes(2)
     for axis, features in zip(axes, ("nmf", "channels"), strict=True):
         rows = of_default_layer(table, "shared", features)
-        for number, name in enumerate(game_of(table).named("headline")):
+        for number, (name, words) in enumerate(kinds_of(table).items()):
             means = rung_means(rows[rows["levels"] > 0], f"kappa_{name}").dropna()
             if len(means):
                 axis.plot(
                     means.index,
                     means.to_numpy(),
-                    f"{MARKERS[number % 4]}{'-' if number < 4 else '--'}",
+                    MARKERS[(number + number // 16) % 4],
+                    ls=STYLES[number // 4 % 4],
                     color=COLOURS[number % 4],
-                    label=name,
+                    label=words,
                     ms=4,
                     lw=1.2,
                 )
-        axis.set(title=f"{features}, shared bank", ylabel="highest κ of any feature", ylim=(0, None))
-        axis.legend(fontsize=8)
+        label = versioned("highest κ of any feature", version_of(table))
+        axis.set(title=f"{features}, shared bank", ylabel=label, ylim=(0, None))
+    if len(kinds_of(table)) <= MOST_INSIDE:
+        for axis in axes:
+            axis.legend(fontsize=8)
+    else:
+        lines = {str(line.get_label()): line for axis in axes for line in axis.get_lines()}
+        figure.legend(lines.values(), list(lines), fontsize=8, loc="outside right center")
     save(figure, path)
 
 
@@ -164,7 +174,7 @@ def along_training(checkpoints: pd.DataFrame, table: pd.DataFrame, path: Path) -
                 axis.plot(x, own["graded_score"], ".-", color=colour, ms=6, lw=1.2, label=label)
                 axis.plot(x.iloc[-1:], own["graded_score"].iloc[-1:], "o", color=colour, ms=9, mfc="none")
         _level(axis, table, "graded_score")
-        axis.set(ylabel="graded score, nmf, shared bank", ylim=(0, None))
+        axis.set(ylabel=versioned("graded score, nmf, shared bank", version_of(rows)), ylim=(0, None))
         axis.grid(alpha=0.3)
     axes[0].set(xlabel="million steps", title="along the training")
     axes[1].set(xlabel="share of training levels completed", title="against what the agent completes")

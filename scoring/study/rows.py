@@ -38,6 +38,22 @@ class Study:
         _ = self.bank.plan
 
     @property
+    def ways(self) -> tuple[ScoreConfig, ...]:
+        """How agents are scored: with the study's own version of the score, and with version 1 beside a later one.
+
+        Version 1 has its own dilation, and all other settings of the study.
+        """
+        if self.scoring.version == 1:
+            return (self.scoring,)
+        shared = {name: value for name, value in asdict(self.scoring).items() if name not in ("version", "dilation")}
+        return self.scoring, ScoreConfig.of_version(1, **shared)
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Of the score, the study's own first."""
+        return tuple(config.version for config in self.ways)
+
+    @property
     def table(self) -> Path:
         return self.output / "results.parquet"
 
@@ -74,7 +90,7 @@ class Basis:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one agent on one bank at one layer, a row for each kind of features, as a file keeps them."""
+    """Of one agent on one bank at one layer, a row for each version and kind of features, as a file keeps them."""
 
     basis: Basis
     scores: list[Columns]
@@ -84,10 +100,16 @@ _SCORES = TypeAdapter(Scores)
 
 
 def settings_of(study: Study, agent: Agent, layer: str, features: Sequence[str]) -> list[ScoreConfig]:
-    """How a layer is scored; factorisations are repeated, and controls made, at the layer of the headline only."""
+    """How a layer is scored; factorisations are repeated, and controls made, at the layer of the headline only.
+
+    At that layer, and without controls, it is scored with version 1 beside a later one, too.
+    """
     at_default = layer == agent.network.default_layer
-    config = replace(study.scoring, layer=layer, refits=study.scoring.refits if at_default else 0)
-    return [replace(config, features=kind) for kind in features if at_default or not kind_named(kind).control]
+    refits = study.scoring.refits if at_default else 0
+    own, *beside = (replace(config, layer=layer, refits=refits) for config in study.ways)
+    scored = [kind for kind in features if not kind_named(kind).control]
+    configs = [replace(own, features=kind) for kind in (features if at_default else scored)]
+    return configs + [replace(config, features=kind) for config in beside if at_default for kind in scored]
 
 
 def rows_of(
@@ -98,9 +120,9 @@ def rows_of(
     layers: Sequence[str] = (),
     features: Sequence[str] = FEATURES,
 ) -> Iterator[Columns]:
-    """A row for each layer (all by default) and kind of features, scored now or read from an earlier run.
+    """A row for each layer (all by default), version and kind of features, scored now or read from an earlier run.
 
-    What is scored is written at once.
+    All versions judge the same attributions. What is scored is written at once.
     """
     bank.frames.check_options(agent.options, name)
     about = table.about(name, agent) | {"bank": bank.kind, "bank_sha256": bank.sha256}

@@ -7,7 +7,7 @@ from scoring.draw.words import percent, plain
 from scoring.study.answer import Answer, at_default_layer, of_default_layer
 from scoring.study.cells import completed, in_order, nearest, number_of_levels, with_limits
 from scoring.study.published import published
-from scoring.study.table import FEATURES, game_of
+from scoring.study.table import FEATURES, by_objects, kinds_of, version_of
 
 PICTURES = {
     "headline": "Graded score and interpretable fraction; dots are agents with 95 % intervals over environments.",
@@ -32,6 +32,7 @@ def picture(caption: str, name: str) -> str:
 
 
 def agents(rows: pd.DataFrame) -> str:
+    version = version_of(rows)
     heads = (
         "agent",
         "levels",
@@ -41,7 +42,7 @@ def agents(rows: pd.DataFrame) -> str:
         "fraction",
         "graded score",
         "its sd over factorisations",
-        "without surface",
+        "without surface" if version == 1 else "by objects alone",
         "orbay2020 (chance)",
     )
     cells = [
@@ -54,7 +55,7 @@ def agents(rows: pd.DataFrame) -> str:
             with_limits(row, "interpretable_fraction", ".2f"),
             with_limits(row, "graded_score", ".3f"),
             plain(row["graded_score_sd"]),
-            plain(row["graded_without_surface"]),
+            plain(row[by_objects(version)]),
             f"{plain(row['orbay2020'])} ({plain(row['orbay_chance'])})",
         )
         for _, row in in_order(rows).iterrows()
@@ -90,14 +91,14 @@ def controls(table: pd.DataFrame) -> str:
 
 
 def classes(table: pd.DataFrame) -> str:
-    names = game_of(table).named("headline")
+    kinds = kinds_of(table)
     cells = [
-        [number_of_levels(row["levels"]), str(row["seed"]), *(nearest(row, name) for name in names)]
+        [number_of_levels(row["levels"]), str(row["seed"]), *(nearest(row, name) for name in kinds)]
         for _, row in in_order(of_default_layer(table, "shared", "channels")).iterrows()
     ]
     return (
         "Highest κ of any channel of the default layer on a class, and channels found for it, shared bank:"
-        f"\n\n{markdown(('levels', 'seed', *names), cells)}"
+        f"\n\n{markdown(('levels', 'seed', *kinds.values()), cells)}"
     )
 
 

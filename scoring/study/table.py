@@ -1,4 +1,4 @@
-"""The study as a table: one row for each agent, bank, layer and kind of features."""
+"""The study as a table: one row for each agent, bank, layer, kind of features and version of the score."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from rollouts.game import Game
 from rollouts.games import game_named
 from scoring.numbers import METRICS
 from scoring.pipeline import Score
+from scoring.rules import version_numbered
 from scoring.verdict import grade_by_objects
 
 FEATURES = ("nmf", "channels", "rotated")
@@ -63,8 +64,8 @@ def numbers(score: Score) -> Columns:
 
     For each kind of thing in the headline: the highest of any feature in each metric that is kept so, such as `kappa_`,
     and `found_`, how many features are interpretable by it. Those are of the first factorisation, and so is the graded
-    score without surface. Completeness errors and `target_sd`, the target's spread over frames, are in units of the
-    target.
+    score by single objects alone. Completeness errors and `target_sd`, the target's spread over frames, are in units of
+    the target.
     """
     record = score.record
     headline, diagnostics = record.headline, record.diagnostics
@@ -90,11 +91,16 @@ def numbers(score: Score) -> Columns:
         ("localisation", diagnostics.localisation),
     ):
         columns |= {name: number.value, f"{name}_low": number.low, f"{name}_high": number.high}
-    columns["graded_without_surface"] = grade_by_objects(score.verdict)
+    columns[by_objects(record.version)] = grade_by_objects(score.verdict)
     fits = diagnostics.factorisation
     columns["graded_score_sd"] = None if fits is None else _sd(fits.graded_score)
     columns["fraction_sd"] = None if fits is None else _sd(fits.interpretable_fraction)
     return columns | _by_kind(score)
+
+
+def by_objects(version: int) -> str:
+    """The column of the graded score by single objects alone; besides them version 1 has nothing but the surface."""
+    return "graded_without_surface" if version == 1 else "graded_by_objects"
 
 
 def _sd(values: Sequence[float | None]) -> float | None:
@@ -127,24 +133,42 @@ def read(path: Path) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is no results file: {error}.") from error
+    if "version" not in table:
+        raise InputError(f"{path} is no results file: it names no version of the score.")
     return table if "game" in table else table.assign(game=EnvOptions.game)
 
 
+def version_of(rows: pd.DataFrame) -> int:
+    """The one version of the score that rows are of."""
+    versions = set(rows["version"])
+    assert len(versions) == 1, f"rows of versions {versions} stand together"
+    return int(versions.pop())
+
+
 def game_of(rows: pd.DataFrame) -> Game:
-    """The game of one group's rows."""
-    return game_named(str(rows["game"].iloc[0]))
+    """The game of one group's rows, with the kinds of their version of the score."""
+    return version_numbered(version_of(rows)).game(game_named(str(rows["game"].iloc[0])))
 
 
-def check_version(path: Path, version: int) -> None:
-    """Raises `InputError` when the results at `path`, if any, are not of this version of the score."""
+def kinds_of(rows: pd.DataFrame) -> dict[str, str]:
+    """The kinds of the headline by name, and the words for each; those of version 1 are shown by their names."""
+    kinds = [kind for kind in game_of(rows).kinds if kind.headline]
+    return {kind.name: kind.name if version_of(rows) == 1 else kind.words for kind in kinds}
+
+
+def check_version(path: Path, versions: Sequence[int]) -> None:
+    """Raises `InputError` unless the results at `path`, if any, are of a study's own version of the score.
+
+    `versions` has that first, then those that stand beside it, of which there may be results, too.
+    """
     if not path.exists():
         return
     try:
-        versions = set(pd.read_parquet(path, columns=["version"])["version"])
+        found = set(pd.read_parquet(path, columns=["version"])["version"])
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} is no results file: {error}.") from error
-    if versions - {version}:
+    if not {versions[0]} <= found <= set(versions):
         raise InputError(
-            f"{path} holds scores of version {', '.join(map(str, sorted(versions)))}, and this is version {version}; "
+            f"{path} holds scores of version {', '.join(map(str, sorted(found)))}, and this is version {versions[0]}; "
             "move it away, or choose another output."
         )

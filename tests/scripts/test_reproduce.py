@@ -29,11 +29,18 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     assert "broken.safetensors" in done.stdout
     assert "agent-3of3.safetensors" in done.stdout
     results = tmp_path / "results"
-    table = pd.read_parquet(results / "results.parquet")
-    # Two agents and an untrained one, two banks, three layers with NMF and channels, one with rotated channels, too.
-    assert len(table) == 3 * 2 * (3 * 2 + 1)
-    assert set(table["group"]) == {"nature, hard, velocity painted"}
-    assert set(table["version"]) == {VERSION}
+    whole = pd.read_parquet(results / "results.parquet")
+    # Two agents and an untrained one, two banks, three layers with NMF and channels, one with rotated channels, too,
+    # and that one with NMF and channels in version 1.
+    assert whole["version"].value_counts().to_dict() == {VERSION: 3 * 2 * (3 * 2 + 1), 1: 3 * 2 * 2}
+    assert set(whole["group"]) == {"nature, hard, velocity painted"}
+    first, table = whole[whole["version"] == 1], whole[whole["version"] == VERSION]
+    assert set(first["layer"]) == {"2a"}
+    assert set(first["bank_sha256"]) == set(table["bank_sha256"])
+    assert first["found_surface"].notna().any()
+    assert table["found_surface"].isna().all()
+    assert table["found_top"].notna().any()
+    assert first["found_top"].isna().all()
     assert table.groupby("agent")["trained"].first().sum() == 2
     for name in ("headline", "completion", "orbay2020", "layers", "classes"):
         assert (results / f"{name}.png").read_bytes()[:4] == b"\x89PNG"
@@ -43,6 +50,9 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     row = table[(table["agent"] == "nature-n100") & (table["bank"] == "shared") & (table["features"] == "nmf")]
     row = row[row["layer"] == "2a"].iloc[0]
     assert f"{row['graded_score']:.3f} (" in text
+    before = first[(first["agent"] == "nature-n100") & (first["bank"] == "shared") & (first["features"] == "nmf")]
+    assert "### Version 1, beside it" in text
+    assert f"| nature-n100 | {row['graded_score']:.3f} | {before.iloc[0]['graded_score']:.3f} | " in text
 
     # Six tenths of the levels are completed by both: by one in the end, by the other after two thirds of its training.
     along = pd.read_parquet(results / "milestones.parquet")
@@ -50,11 +60,9 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
         "nature-n100": [1000],
         "nature-n300": [1000, 2000, 3000],
     }
-    assert dict(zip(along["steps"][along["agent"] == "nature-n300"], along["completes"][2:], strict=True)) == {
-        1000: 0.2,
-        2000: 0.65,
-        3000: 0.8,
-    }
+    later = along[along["agent"] == "nature-n300"]
+    assert dict(zip(later["steps"], later["completes"], strict=True)) == {1000: 0.2, 2000: 0.65, 3000: 0.8}
+    assert along["version"].value_counts().to_dict() == {VERSION: 4 * 2, 1: 4 * 2}
     assert set(along["layer"]) == {"2a"}
     assert set(along["features"]) == {"nmf", "channels"}
     assert row["graded_score"] in set(along["graded_score"])
@@ -71,7 +79,7 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
     assert json.loads(missing.read_text())["scores"]
     assert "| nature-n300 | 2,000 | 65.0% |" in (results / "RESULTS.md").read_text()
     assert all(path.stat().st_mtime_ns == then for path, then in written.items() if path != missing)
-    pd.testing.assert_frame_equal(pd.read_parquet(results / "results.parquet"), table)
+    pd.testing.assert_frame_equal(pd.read_parquet(results / "results.parquet"), whole)
 
     # The text and the pictures can be made from the tables alone.
     told, picture = (results / "RESULTS.md").read_text(), (results / "headline.png").read_bytes()
@@ -85,11 +93,19 @@ def test_a_study_is_complete_goes_on_and_is_never_made_twice(agents: Path, tmp_p
 
     # A score of another version is made again; a table of another version is not overwritten.
     kept = json.loads(missing.read_text())
-    assert kept["basis"]["version"] == VERSION
-    table.assign(version=VERSION + 1).to_parquet(results / "results.parquet")
-    other = run(*command, cwd=tmp_path)
-    assert other.returncode == 1
-    assert f"holds scores of version {VERSION + 1}, and this is version {VERSION}" in other.stderr
+    assert {config["version"] for config in kept["basis"]["settings"]} == {VERSION}
+    for version, rows in ((VERSION + 1, table.assign(version=VERSION + 1)), (1, first)):
+        rows.to_parquet(results / "results.parquet")
+        stood = (results / "results.parquet").read_bytes()
+        other = run(*command, cwd=tmp_path)
+        assert other.returncode == 1
+        assert f"holds scores of version {version}, and this is version {VERSION}" in other.stderr
+        assert (results / "results.parquet").read_bytes() == stood
+
+    # The text can be made from a table of any version.
+    drawn = run(*command, "from_table=true", cwd=tmp_path)
+    assert drawn.returncode == 0, drawn.stderr
+    assert "version" not in (results / "RESULTS.md").read_text()
 
 
 def test_bad_input_is_refused_before_any_work(agents: Path, tmp_path: Path) -> None:

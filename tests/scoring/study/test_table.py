@@ -14,7 +14,7 @@ from rollouts.errors import InputError
 from scoring.evidence import Evidence
 from scoring.pipeline import score
 from scoring.settings import ScoreConfig
-from scoring.study.table import game_of, numbers, read, save
+from scoring.study.table import check_version, game_of, numbers, read, save
 
 SHIPPED = Path(__file__).parents[3] / "results/results.parquet"
 
@@ -44,7 +44,44 @@ def test_columns_are_those_that_are_shipped_and_say_what_the_score_says(bank: Fr
 def test_a_table_that_names_no_game_is_of_coinrun(tmp_path: Path) -> None:
     assert "game" not in pd.read_parquet(SHIPPED)
     assert game_of(read(SHIPPED)) is COINRUN
-    save(tmp_path / "own.parquet", [{"game": "coinrun", "levels": 3}])
-    pd.testing.assert_frame_equal(read(tmp_path / "own.parquet"), pd.DataFrame({"game": ["coinrun"], "levels": [3]}))
+    own = {"game": "coinrun", "version": 2, "levels": 3}
+    save(tmp_path / "own.parquet", [own])
+    pd.testing.assert_frame_equal(read(tmp_path / "own.parquet"), pd.DataFrame([own]))
+    assert game_of(read(tmp_path / "own.parquet")) == COINRUN.with_concepts()
     with pytest.raises(InputError, match=r"missing\.parquet is no results file"):
         read(tmp_path / "missing.parquet")
+    save(tmp_path / "other.parquet", [{"game": "coinrun"}])
+    with pytest.raises(InputError, match=r"other\.parquet is no results file: it names no version of the score"):
+        read(tmp_path / "other.parquet")
+
+
+def test_rows_of_two_versions_have_no_kinds_in_common() -> None:
+    rows = pd.DataFrame({"game": "coinrun", "version": [1, 2]})
+    with pytest.raises(AssertionError, match=r"rows of versions \{1, 2\} stand together"):
+        game_of(rows)
+
+
+@pytest.mark.parametrize(
+    ("found", "versions", "refused"),
+    [
+        ([2], (2, 1), False),
+        ([1, 2], (2, 1), False),
+        ([1], (1,), False),
+        ([1], (2, 1), True),
+        ([1, 2], (1,), True),
+        ([1, 2, 3], (2, 1), True),
+        ([], (2, 1), True),
+    ],
+)
+def test_results_of_another_version_are_refused(
+    found: list[int], versions: tuple[int, ...], refused: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "results.parquet"
+    check_version(path, versions)
+    pd.DataFrame({"version": found}, dtype=int).to_parquet(path)
+    if refused:
+        listed = ", ".join(map(str, found))
+        with pytest.raises(InputError, match=f"holds scores of version {listed}, and this is version {versions[0]};"):
+            check_version(path, versions)
+    else:
+        check_version(path, versions)

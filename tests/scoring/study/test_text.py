@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from rollouts.coinrun.table import COINRUN
+from scoring.rules import version_numbered
 from scoring.study.answer import answer
 from scoring.study.figures import FIGURES
 from scoring.study.published import published
+from scoring.study.report import report
 from scoring.study.text import results
 
 RUNGS = (100, 300, 1000, 3000, 10_000, 30_000, 100_000)
@@ -18,8 +20,8 @@ Scores = dict[tuple[int, int], float | None]
 """The graded score of the agent of so many levels and of a seed."""
 
 
-def table(scores: Scores) -> pd.DataFrame:
-    """Every row of a study of `nature`, whose scores are the same with all features, layers and banks."""
+def table(scores: Scores, version: int = 2) -> pd.DataFrame:
+    """Every row of a study of `nature` in one version; scores are the same with all features, layers and banks."""
     rows = []
     agents = [(levels, seed, True, score) for (levels, seed), score in scores.items()] + [(100, 0, False, 0.01)]
     for levels, seed, trained, score in agents:
@@ -34,6 +36,7 @@ def table(scores: Scores) -> pd.DataFrame:
             "seed": seed,
             "steps": 1000 * trained,
             "weights_sha256": f"{levels}{seed}{trained}",
+            "version": version,
             "graded_score": score,
             "graded_score_low": score,
             "graded_score_high": score,
@@ -46,13 +49,13 @@ def table(scores: Scores) -> pd.DataFrame:
             "target_sd": 1.0,
             "distinct_classes": 1.0,
             "split_half_reliability": None,
-            "graded_without_surface": score,
+            "graded_without_surface" if version == 1 else "graded_by_objects": score,
         }
         for name in ("interpretable_fraction", "lift", "localisation"):
             about |= {name: 0.0, f"{name}_low": 0.0, f"{name}_high": 0.0}
         for kind in ("training", "unseen"):
             about |= {f"{kind}_completed": np.nan, f"{kind}_low": np.nan, f"{kind}_high": np.nan}
-        for name in COINRUN.named("headline"):
+        for name in version_numbered(version).game(COINRUN).named("headline"):
             about |= {f"kappa_{name}": 0.1, f"found_{name}": 0}
         for bank in ("shared", "own"):
             for layer in ("1a", "2a"):
@@ -143,3 +146,79 @@ def test_checkpoints_of_another_bank_and_agents_without_a_curve_are_told() -> No
     assert "Left out, because they have no training curve: n1000-s0." in told
     assert "another shared bank" not in told
     assert "another shared bank than the agents above" in text(scores, along.assign(bank_sha256="other"))
+
+
+def beside_each_other(later: pd.DataFrame, earlier: pd.DataFrame) -> pd.DataFrame:
+    """Both, the earlier version's rows first: those that a study makes, of the default layer and without controls."""
+    made = (earlier["layer"] == earlier["default_layer"]) & (earlier["features"] != "rotated")
+    return pd.concat([earlier[made], later], ignore_index=True)
+
+
+def apart(told: str) -> tuple[str, str]:
+    """A text without the section of version 1, and that section."""
+    before, heading, rest = told.partition("### Version 1, beside it\n\n")
+    assert heading
+    section, after, end = rest.partition("## Measured by Hilton")
+    return before + after + end, section
+
+
+def test_nothing_but_its_own_section_is_of_version_1(tmp_path: Path) -> None:
+    later, earlier = table(ladder(RISING) | ladder(RISING, 1)), table(ladder(RISING[::-1]) | ladder(RISING, 1), 1)
+    for column in earlier.select_dtypes("number").columns.difference(["levels", "seed", "steps", "version"]):
+        earlier[column] = 777.0 + earlier["graded_score"] if column != "graded_score" else earlier[column] + 777
+    along = [rows[rows["trained"] & (rows["bank"] == "shared")].assign(completes=0.5) for rows in (later, earlier)]
+    one, both = tmp_path / "one", tmp_path / "both"
+    alone = report(one, later, along[0])
+    rest, section = apart(report(both, beside_each_other(later, earlier), beside_each_other(*along)))
+    assert rest == alone
+    assert "777." not in rest
+    assert "777." in section
+    names = {path.name for path in one.iterdir()}
+    assert names == {"RESULTS.md", "training.png"} | {f"{name}.png" for name in FIGURES}
+    for name in names - {"RESULTS.md"}:
+        assert (one / name).read_bytes() == (both / name).read_bytes()
+
+
+def test_both_versions_stand_beside_each_other_with_their_names(tmp_path: Path) -> None:
+    later, earlier = table(ladder(RISING)), table(ladder([0.2, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7]), 1)
+    earlier.loc[earlier["features"] == "channels", "interpretable_fraction"] = 0.25
+    told = report(tmp_path, beside_each_other(later, earlier), None)
+    assert told.split("\n\n")[1].startswith("**nature, hard** (version 2 of the score): the graded score rises")
+    lines = apart(told)[1].strip().split("\n\n")[-1].splitlines()
+    columns = [f"{number}, {features}" for number in ("graded score", "fraction") for features in ("nmf", "channels")]
+    assert lines[0] == "| agent | " + " | ".join(f"{c}, version {v}" for c in columns for v in (2, 1)) + " |"
+    assert lines[2] == "| n100-s0 | 0.100 | 0.200 | 0.100 | 0.200 | 0.00 | 0.00 | 0.00 | 0.25 |"
+    assert lines[-2] == "| untrained | 0.010 | 0.010 | 0.010 | 0.010 | 0.00 | 0.00 | 0.00 | 0.25 |"
+    # Two neighbours in another order: 1 - 6 * 2 / (7 * 48).
+    assert lines[-1] == "| Spearman's ρ with levels | 1.00 | 0.96 | 1.00 | 0.96 | – | – | – | – |"
+    assert len(lines) == 2 + len(RUNGS) + 2
+
+
+def test_version_1_alone_is_told_as_it_was_shipped(tmp_path: Path) -> None:
+    told = report(tmp_path, table(ladder(RISING), 1), table(ladder(RISING)).assign(completes=0.5))
+    assert "version" not in told.lower()
+    assert "- Surface: a feature on the tops of walls counts" in told
+    assert "At equal completion" not in told  # those checkpoints were scored with another version
+    assert "| levels | seed | coin | saw | enemy | crate | lava | surface |" in told
+
+
+def test_version_2_is_tested_by_objects_alone_as_well(tmp_path: Path) -> None:
+    """`docs/score.md` has it among the secondary tests; in version 1 it was exploratory."""
+    scores = ladder([0.3, 0.2, 0.1, 0.4, 0.6, 0.7, 0.5])
+    found = table(ladder(RISING)).assign(graded_by_objects=table(scores)["graded_score"])
+    told = report(tmp_path, found, None)
+    assert "| graded score, nmf, by objects alone | 0.750 | 0.0331 | " in told
+    assert "goes from 0.300 on the first rung to 0.500 on the last, ρ = 0.75 (first factorisation)." in told
+    assert "by objects alone" not in report(tmp_path, table(scores, 1), None)
+
+
+def test_kinds_of_version_2_are_told_in_words() -> None:
+    found = table(ladder(RISING[:3]))
+    found.loc[found["levels"] == 300, "found_top"] = 1
+    found[["kappa_foot_left", "kappa_lava"]] = None
+    told = results(found, [answer(found, "nature, hard")], {"nature, hard": ""}, [])
+    first = told.split("\n\n")[1]
+    assert "is found for platform top on 300 levels; none on any rung for coin; saw; enemy; crate; wall facing" in first
+    assert "(too rare to be judged: lava; foot of a step, left)" in first
+    assert "| lava | platform top | wall facing left | wall facing right | the player | velocity squares |" in told
+    assert "By coin, saw, enemy, crate and lava alone the graded score goes from 0.100 on" in told
