@@ -11,6 +11,9 @@ from rollouts.game import Game, Kind
 from scoring.metrics.arrays import BoolArray, FloatArray, IntArray, Weights, check_axes
 from scoring.metrics.energies import Effect, Energies
 
+NEAR = 0.9
+"""Kinds with this much of the highest kappa are as good."""
+
 
 @dataclass(frozen=True)
 class Cutoffs:
@@ -53,17 +56,25 @@ class Measurements(Protocol):
 
 @dataclass(frozen=True)
 class Judging:
-    """What a rule judges: the `kinds` (C,), which of them are `eligible` (C,), and which features are `alive` (K,)."""
+    """What a rule judges: the `kinds` (C,), which of them are `eligible` (C,), and which features are `alive` (K,).
+
+    `pixels` (C,) is how much each kind covers.
+    """
 
     kinds: Sequence[Kind]
     eligible: BoolArray
     alive: BoolArray
+    pixels: IntArray
 
     def check(self, values: Values, **more: tuple[FloatArray, str]) -> None:
         """Raises `InputError` where shapes do not match."""
         arrays = {name: (getattr(values, name), "... K C") for name in ("kappa", "sign", "causal", "outline")}
-        own = {"eligible": (self.eligible, "C"), "alive": (self.alive, "K"), "kinds": (self.flags("headline"), "C")}
-        check_axes(**arrays, **more, **own)
+        of_kinds = {
+            "eligible": (self.eligible, "C"),
+            "kinds": (self.flags("headline"), "C"),
+            "pixels": (self.pixels, "C"),
+        }
+        check_axes(**arrays, **more, **of_kinds, alive=(self.alive, "K"))
 
     def flags(self, flag: str) -> BoolArray:
         """Of the kinds (C,)."""
@@ -138,9 +149,11 @@ class Version2:
 
     What is at the same place in every frame is compared with attribution spread evenly, all else with the feature's
     average map. Objects and the player are taken out, walls moved, displays show something else; of walls, more than
-    the outline must count. Objects name a feature before anything else does: they stand on walls. The grade is
-    max_c sqrt(kappa T), T being the least of a kind's causal tests, 0 where the sign is wrong. How the cut-offs were
-    chosen: `docs/score.md`.
+    the outline must count. The grade is max_c sqrt(kappa T), T being the least of a kind's causal tests, 0 where the
+    sign is wrong. How the cut-offs were chosen: `docs/score.md`.
+
+    Objects name a feature before anything else does: they stand on walls. Of several kinds with at least `NEAR` of the
+    highest kappa the smallest does: enemies that walk to the left are enemies, too, and an end of a platform is on top.
     """
 
     cutoffs: Cutoffs = Cutoffs(kappa=0.15, fixed=0.35, causal=0.5, sign=0.0, outline=0.5)
@@ -165,7 +178,10 @@ class Version2:
         least = np.where(objects, cutoffs.kappa, cutoffs.fixed)
         passed = (values.kappa >= least) & (kappa_lower > 0) & right_sign & caused & judging.allowed
         first = passed & objects
-        return _highest(values.kappa, passed, np.where(first.any(axis=-1, keepdims=True), first, passed))
+        candidates = np.where(first.any(axis=-1, keepdims=True), first, passed)
+        highest = np.where(candidates, values.kappa, -np.inf).max(axis=-1, keepdims=True, initial=-np.inf)
+        near = candidates & (values.kappa >= NEAR * highest)
+        return _highest(-judging.pixels.astype(np.float64), passed, near)
 
     def graded(self, values: Values, judging: Judging) -> FloatArray:
         judging.check(values)
@@ -175,10 +191,10 @@ class Version2:
         return _root_of_best(product, judging)
 
 
-def _highest(kappa: FloatArray, passed: BoolArray, candidates: BoolArray) -> tuple[BoolArray, IntArray]:
-    """Whether any kind passed (..., K), and the one of the highest kappa among the candidates."""
+def _highest(worth: FloatArray, passed: BoolArray, candidates: BoolArray) -> tuple[BoolArray, IntArray]:
+    """Whether any kind passed (..., K), and the candidate that is worth most (..., C)."""
     interpretable = passed.any(axis=-1)
-    best = np.where(candidates, kappa, -np.inf).argmax(axis=-1)
+    best = np.where(candidates, worth, -np.inf).argmax(axis=-1)
     return interpretable, np.where(interpretable, best, -1)
 
 

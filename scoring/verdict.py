@@ -60,7 +60,8 @@ def judge(measured: Measured, subject: Subject, rule: Rule, draws: int, seed: in
     """
     kinds = subject.game.kinds
     values = rule.values(measured, kinds)
-    judging = Judging(kinds, subject.eligible, measured.energies.share() >= rule.cutoffs.dead)
+    alive = measured.energies.share() >= rule.cutoffs.dead
+    judging = Judging(kinds, subject.eligible, alive, subject.evidence.pixels.sum(axis=0))
     weights = bootstrap_multiplicities(subject.environments, draws, seed) if subject.resamples else None
     of_draws = None if weights is None else rule.values(measured, kinds, weights)
     nothing = np.full((2, *values.kappa.shape), np.nan)

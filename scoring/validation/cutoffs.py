@@ -136,7 +136,8 @@ def looked(subject: Subject, features: str, width: int, weights: Weights) -> lis
     for fit in range(FITS if kind.fitted else 1):
         (measured,) = subject.measure(basis_of(subject, features, config, fit), widened)
         lower = interval(rule.values(measured, kinds, _draws(weights)).kappa)[0]
-        judging = Judging(kinds, subject.eligible, measured.energies.share() >= rule.cutoffs.dead)
+        alive = measured.energies.share() >= rule.cutoffs.dead
+        judging = Judging(kinds, subject.eligible, alive, subject.evidence.pixels.sum(axis=0))
         found.append(Looked(rule.values(measured, kinds, weights), lower, judging))
     return found
 

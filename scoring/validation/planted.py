@@ -23,6 +23,10 @@ CHANNELS, DIRECTIONS = 32, 8
 """Features of a planted network: one a channel, or each spread over `CHANNELS` / `DIRECTIONS` channels of its own."""
 
 
+APART = 5
+"""Times as active as on what looks alike a detector must be."""
+
+
 @dataclass(frozen=True)
 class Planted:
     """A planted network and its truth: the kind of thing that each feature detects, or None for a random one."""
@@ -60,10 +64,10 @@ class Lesson:
 def told_apart(
     detectors: Sequence[nn.Conv2d], kinds: Sequence[Kind], frames: Frames, shares: NDArray[np.float32]
 ) -> list[str]:
-    """The kinds whose detectors are at least twice as active there as on others that look the same but for a detail.
+    """The kinds whose detectors are five times as active there as on others that look the same but for a detail.
 
-    Those are kinds that are drawn under the same names, no walls, and never in the same cells: enemies that walk to the
-    left and to the right. A detector that answers both is one of enemies, whatever it was trained for.
+    Those are kinds that are drawn under the same names, no walls, and seldom in the same cells: enemies that walk left
+    and right. A detector that answers both is one of enemies, whatever it was trained for.
     """
     outputs = run(detectors, torch.from_numpy(frames)).relu().detach().numpy()
     on = shares > COVERED
@@ -72,12 +76,17 @@ def told_apart(
         alike = [
             d
             for d, other in enumerate(kinds)
-            if d != c and other.drawn == kind.drawn and not kind.movable and not (on[:, c] & on[:, d]).any()
+            if d != c and other.drawn == kind.drawn and not kind.movable and _apart(on[:, c], on[:, d])
         ]
         own = outputs[:, c][on[:, c]].mean() if on[:, c].any() else 0.0
-        if all(own >= 2 * outputs[:, c][on[:, d]].mean() for d in alike if on[:, d].any()):
+        if all(own >= APART * outputs[:, c][on[:, d]].mean() for d in alike if on[:, d].any()):
             apart.append(kind.name)
     return apart
+
+
+def _apart(on_one: NDArray[np.bool_], on_other: NDArray[np.bool_]) -> bool:
+    """Whether two kinds share less than a tenth of the cells of either."""
+    return bool(10 * (on_one & on_other).sum() < min(on_one.sum(), on_other.sum()))
 
 
 def plant(

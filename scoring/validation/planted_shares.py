@@ -112,7 +112,8 @@ def planted_networks(
     kinds, shares = lesson.shares(layer_geometry(handmade().network, "2b"))
     detectors = train_detectors(lesson.frames, shares, seed)
     progress(0, f"detectors, seed {seed}")
-    apart = told_apart(detectors, kinds, lesson.frames, shares)
+    _, scored = Lesson(evidence.game, bank.frames, evidence.masks).shares(layer_geometry(handmade().network, "2b"))
+    apart = told_apart(detectors, kinds, bank.frames, scored)
     often = eligible(evidence.pixels, bank.episode)
     wanted = [name for name in apart if often[evidence.game.index(name)]]
     for count, features in ((CHANNELS, "channels"), (DIRECTIONS, "nmf")):

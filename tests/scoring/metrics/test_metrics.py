@@ -250,7 +250,7 @@ KINDS = [COINRUN.kind(name) for name in ("coin", "saw", "surface", "crate", "wal
 def verdict(kappa, sign, causal, lower=0.01, kinds=KINDS, allowed=True, alive=True):
     """Class of a single feature, named, or None."""
     values = values_of(*(np.array([row]) for row in (kappa, sign, causal)))
-    judging = Judging(kinds, np.full(len(kinds), allowed), np.array([alive]))
+    judging = Judging(kinds, np.full(len(kinds), allowed), np.array([alive]), np.arange(len(kinds)))
     found, which = Version1().interpretable(values, np.full(values.kappa.shape, lower), judging)
     assert found[0] == (which[0] >= 0)
     return kinds[which[0]].name if found[0] else None, Version1().graded(values, judging)[0]
@@ -301,7 +301,10 @@ def test_a_feature_of_several_classes_is_given_the_one_with_the_highest_kappa():
 def test_interpretable_takes_bootstrap_draws(rule):
     rng = np.random.default_rng(7)
     kappa, sign, causal = rng.normal(0.2, 0.3, (3, 40, 6, 5))
-    lower, judging = np.full((6, 5), 0.1), Judging(KINDS, np.array([1, 1, 1, 0, 1], bool), np.arange(6) > 0)
+    lower, judging = (
+        np.full((6, 5), 0.1),
+        Judging(KINDS, np.array([1, 1, 1, 0, 1], bool), np.arange(6) > 0, np.arange(5)),
+    )
     found, which = rule.interpretable(values_of(kappa, sign, causal), lower, judging)
     scores = rule.graded(values_of(kappa, sign, causal), judging)
     assert found.any()
@@ -315,14 +318,18 @@ def test_interpretable_takes_bootstrap_draws(rule):
 CONCEPTS = COINRUN.with_concepts()
 
 
+SMALL = ("enemy_left", "enemy_right", "end_left", "end_right", "foot_left", "foot_right")
+
+
 def second(name, kappa, causal=1.0, outline=np.nan, sign=0.0, **others):
     """What version 2 makes of a feature with these values on one concept, and these kappas on others."""
+    pixels = np.array([10 if kind.name in SMALL else 100 for kind in CONCEPTS.kinds])
     shape = (1, len(CONCEPTS.kinds))
     values = Values(np.zeros(shape), np.zeros(shape), np.full(shape, causal), np.full(shape, outline))
     values.sign[:] = sign
     for other, number in {name: kappa, **others}.items():
         values.kappa[0, CONCEPTS.index(other)] = number
-    judging = Judging(CONCEPTS.kinds, np.ones(shape[1], bool), np.ones(1, bool))
+    judging = Judging(CONCEPTS.kinds, np.ones(shape[1], bool), np.ones(1, bool), pixels)
     found, which = Version2().interpretable(values, np.full(shape, 0.01), judging)
     return CONCEPTS.names[which[0]] if found[0] else None, Version2().graded(values, judging)[0]
 
@@ -335,7 +342,10 @@ def test_version_2_by_hand():
     assert second("coin", 0.16, sign=0.01) == ("coin", pytest.approx(0.4))
     assert second("coin", 0.16, sign=-0.01) == (None, 0)
     assert second("enemy_left", 0.16, sign=-0.01)[0] == "enemy_left"
-    assert second("enemy_left", 0.16, sign=-0.01, enemy=0.2)[0] == "enemy"
+    assert second("enemy_left", 0.35, sign=-0.01, enemy=0.4)[0] == "enemy", "it answers both directions"
+    assert second("enemy_left", 0.37, sign=-0.01, enemy=0.4)[0] == "enemy_left"
+    assert second("end_left", 0.46, outline=0.9, top=0.5)[0] == "end_left"
+    assert second("end_left", 0.44, outline=0.9, top=0.5)[0] == "top"
     assert second("saw", 0.16, sign=-0.01, outline=0.9, top=0.9)[0] == "saw", "it stands on it"
     assert second("agent", 0.34)[0] is None
     assert second("agent", 0.35)[0] == "agent"

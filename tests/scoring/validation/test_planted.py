@@ -68,8 +68,8 @@ def test_detectors_that_answer_what_looks_alike_are_not_told_apart(monkeypatch: 
     shares[:, 0, 0], shares[:, 1, 4], shares[:, 2, 8] = 1, 1, 1
     outputs = np.zeros((4, 3, 16, 16), dtype=np.float32)
     outputs[:, 0, 0] = outputs[:, 0, 4] = 1  # what does not look alike is not asked about
-    outputs[:, 1, 4], outputs[:, 1, 8] = 1, 0.4
-    outputs[:, 2, 8], outputs[:, 2, 4] = 1, 0.6
+    outputs[:, 1, 4], outputs[:, 1, 8] = 1, 0.1
+    outputs[:, 2, 8], outputs[:, 2, 4] = 1, 0.3
     monkeypatch.setattr("scoring.validation.planted.run", lambda detectors, frames: torch.from_numpy(outputs))
     assert told_apart([], kinds, FRAMES[:4], shares) == ["coin", "enemy_left"]
 
