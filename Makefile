@@ -13,8 +13,8 @@ demo: $(BIN)/.installed ## score the trained agent of zoo/ and an untrained one,
 edit: $(BIN)/.installed ## edit each feature out of the trained agent of zoo/, and count what it then fails of
 	$(BIN)/python scripts/edit.py agent=zoo/compact-hard-all.safetensors features=nmf feature=all episodes=500
 
-reproduce: $(BIN)/.installed ## score every agent of the ladder, and write results/RESULTS.md with its pictures
-	$(BIN)/python scripts/reproduce.py agents=zoo/ladder output=results
+reproduce: $(BIN)/.installed ## score every agent of the first ladder with version 1, and write results/RESULTS.md with its pictures
+	$(BIN)/python scripts/reproduce.py agents=zoo/ladder output=results scoring=version1
 
 test: $(BIN)/.installed ## the tests, a few minutes; MARKERS="not slow" chooses others
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(MARKERS),-m "$(MARKERS)")

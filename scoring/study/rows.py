@@ -132,7 +132,8 @@ def rows_of(
         basis = Basis(fingerprint(agent), bank.sha256, configs)
         before = read_scores(path)
         if before is None or before.basis != basis:
-            subject = explain(agent.network, layer, bank.frames, bank.evidence, steps=study.scoring.steps)
+            how = study.scoring
+            subject = explain(agent.network, layer, bank.frames, bank.evidence, how.target, how.attribution, how.steps)
             scores = [table.numbers(score_subject(agent, subject, config, dilations=())) for config in configs]
             before = Scores(basis, scores)
             write_atomically(path, json.dumps(asdict(before)) + "\n")

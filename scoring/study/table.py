@@ -168,7 +168,8 @@ def check_version(path: Path, versions: Sequence[int]) -> None:
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{path} is no results file: {error}.") from error
     if not {versions[0]} <= found <= set(versions):
+        same = ", or score with scoring=version1" if found == {1} else ""
         raise InputError(
             f"{path} holds scores of version {', '.join(map(str, sorted(found)))}, and this is version {versions[0]}; "
-            "move it away, or choose another output."
+            f"move it away, or choose another output{same}."
         )
