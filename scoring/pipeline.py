@@ -26,7 +26,7 @@ from scoring.features.projection import box_kernel, effective_receptive_field
 from scoring.metrics.arrays import BoolArray
 from scoring.metrics.statistics import mean_number
 from scoring.numbers import FeatureScores, Judged, feature_scores
-from scoring.record import AgentRecord, BankRecord, Headline, LayerRecord, Record
+from scoring.record import AgentRecord, BankRecord, Brief, Headline, LayerRecord, Record
 from scoring.rules import for_draws
 from scoring.settings import DILATIONS, ScoreConfig
 from scoring.subject import Subject, explain, frames_to_explain
@@ -91,7 +91,14 @@ def check(agent: Agent, config: ScoreConfig) -> tuple[str, LayerGeometry]:
     return layer, geometry
 
 
-def score(agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig, progress: Update = silent) -> Score:
+def score(
+    agent: Agent,
+    bank: FrameBank,
+    evidence: Evidence,
+    config: ScoreConfig,
+    progress: Update = silent,
+    beside: bool = False,
+) -> Score:
     """Score an agent on a bank whose evidence was gathered. `progress` is told of frames as they are attributed.
 
     Raises `InputError` for an unknown layer or target, and `BankError` for a bank that the agent cannot see as it sees
@@ -105,16 +112,27 @@ def score(agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig
     subject = explain(
         agent.network, layer, bank, evidence, config.target, config.attribution, config.steps, fitted, progress
     )
-    return score_subject(agent, subject, config)
+    return score_subject(agent, subject, config, beside=beside)
 
 
-def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations: Sequence[int] = DILATIONS) -> Score:
+def score_subject(
+    agent: Agent,
+    subject: Subject,
+    config: ScoreConfig,
+    dilations: Sequence[int] = DILATIONS,
+    beside: bool = False,
+) -> Score:
     """Score attributions that `explain` made with the same target, method, steps and layer as `config` says.
 
     Their evidence must have the kinds of the version, and may have more.
 
-    The headline with masks widened by each of `dilations` stands beside that of `config.dilation`.
+    The headline with masks widened by each of `dilations` stands beside that of `config.dilation`, and with `beside`
+    that of version 1 of the score beside a later one.
     """
+    first = None
+    if beside and config.version > 1:
+        earlier = score_subject(agent, subject, config.as_version(1), dilations=()).record.headline
+        first = Brief(earlier.interpretable_fraction.value, earlier.graded_score.value)
     layer, geometry = check(agent, config)
     subject = subject.with_kinds(config.definition.game(subject.bank.options.rules))
     kind = kind_named(config.features)
@@ -138,7 +156,7 @@ def score_subject(agent: Agent, subject: Subject, config: ScoreConfig, dilations
     record = Record(
         version=config.version,
         headline=headline(verdicts, subject),
-        diagnostics=diagnose(subject, basis, measured, verdicts, otherwise, rule, config),
+        diagnostics=replace(diagnose(subject, basis, measured, verdicts, otherwise, rule, config), version_1=first),
         classes=class_records(subject),
         layer=LayerRecord(layer, **asdict(geometry)),
         agent=AgentRecord(

@@ -99,6 +99,7 @@ class Diagnostics:
     residual_share: float | None
     dilations: dict[str, Brief]
     components: Components | None = None
+    version_1: Brief | None = None
 
 
 @dataclass(frozen=True)

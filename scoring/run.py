@@ -35,6 +35,6 @@ def explain_tracked(
 def score_tracked(
     name: str, agent: Agent, bank: FrameBank, evidence: Evidence, config: ScoreConfig, track: Track = untracked
 ) -> Score:
-    """`pipeline.score`."""
+    """`pipeline.score`, with version 1 of the score beside it."""
     with track(f"Scoring {name}", attributed_frames(bank, evidence, config)) as update:
-        return score(agent, bank, evidence, config, update)
+        return score(agent, bank, evidence, config, update, beside=True)

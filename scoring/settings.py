@@ -1,6 +1,6 @@
 """How an agent is scored."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rollouts.errors import InputError
@@ -10,6 +10,10 @@ from scoring.rules import Version, version_numbered
 
 DILATIONS = (0, 2, 4)
 """Pixels by which masks are widened: one of them in the score, the others reported beside it."""
+
+
+DILATION = {1: 2, 2: 4}
+"""What each version of the score has."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class ScoreConfig:
     components: int = 8
     rotations: int = 5
     refits: int = 5
-    dilation: int = 4
+    dilation: int = DILATION[2]
     tau: float = 0.1
     bootstrap: int = 2000
     permutations: int = 9999
@@ -49,9 +53,12 @@ class ScoreConfig:
 
     @classmethod
     def of_version(cls, version: int, **settings: Any) -> "ScoreConfig":
-        """The settings of a version of the score as `docs/score.md` has it, but for those given."""
-        frozen: dict[int, dict[str, Any]] = {1: {"dilation": 2}}
-        return cls(**frozen.get(version, {}) | {"version": version} | settings)
+        """The settings of a version of the score as it was frozen, but for those given."""
+        return cls(**{"version": version, "dilation": DILATION[version]} | settings)
+
+    def as_version(self, version: int) -> "ScoreConfig":
+        """The same for another version, with masks widened as that one has it."""
+        return replace(self, version=version, dilation=DILATION[version])
 
     @property
     def definition(self) -> Version:

@@ -45,8 +45,7 @@ class Study:
         """
         if self.scoring.version == 1:
             return (self.scoring,)
-        shared = {name: value for name, value in asdict(self.scoring).items() if name not in ("version", "dilation")}
-        return self.scoring, ScoreConfig.of_version(1, **shared)
+        return self.scoring, self.scoring.as_version(1)
 
     @property
     def versions(self) -> tuple[int, ...]:

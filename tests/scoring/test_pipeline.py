@@ -85,7 +85,7 @@ def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, e
     assert set(table["class"]) == set(COINRUN.widest.names)
     share = table.groupby("feature")["share"].first()
     assert share.sum() == pytest.approx(1)
-    assert comparison([("a", found.record), ("b", found.record)]).row_count == 9
+    assert comparison([("a", found.record), ("b", found.record)]).row_count == 10
     assert features_table(found).row_count == 4
     assert all(label(found, k).startswith(f"{k}: ") for k in range(4))
 
@@ -140,6 +140,22 @@ def test_what_is_reported_beside_a_score_does_not_change_it(agent: Agent, bank: 
         np.testing.assert_allclose([one.value, one.low, one.high], [other.value, other.low, other.high], rtol=1e-12)
     np.testing.assert_allclose(brief.features.of["kappa"], full.features.of["kappa"], rtol=1e-12, atol=1e-12)
     np.testing.assert_array_equal(brief.features.of["p"], full.features.of["p"])
+
+
+def test_version_1_stands_beside_version_2(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
+    config = replace(FAST, features="nmf")
+    both = score(agent, bank, evidence, config, beside=True).record
+    alone = score(agent, bank, evidence, config.as_version(1)).record
+    assert (both.version, alone.version) == (2, 1)
+    assert (alone.settings.dilation, both.settings.dilation) == (2, 4)
+    brief = both.diagnostics.version_1
+    assert brief is not None
+    assert brief.interpretable_fraction == alone.headline.interpretable_fraction.value
+    assert brief.graded_score == pytest.approx(alone.headline.graded_score.value)
+    assert set(alone.classes) == set(COINRUN.names)
+    assert set(both.classes) == set(COINRUN.widest.names)
+    assert alone.diagnostics.version_1 is None
+    assert score(agent, bank, evidence, config.as_version(1), beside=True).record.diagnostics.version_1 is None
 
 
 def test_the_features_of_an_untrained_network_are_not_interpretable(
