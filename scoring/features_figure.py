@@ -42,7 +42,7 @@ def features_figure(
                 axis.imshow(overlay(frames[top[column]], maps[top[column]], cells, scale), interpolation="nearest")
         for axis in axes[row]:
             axis.set_axis_off()
-    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    figure.suptitle(f"{title}; version {score.record.version} of the score", fontsize=10, x=0.01, ha="left")
     note = (
         "attribution raises (orange) or lowers (blue) the target; "
         "the frames where the feature attributes most, each of another environment"

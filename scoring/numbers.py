@@ -86,7 +86,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("sign", lambda j: j.verdict.sign, "sign", "sign", "sign", "+.2f"),
     Metric("causal", lambda j: j.verdict.causal, "causal effect T", "causal", "T"),
     Metric("causal_control", lambda j: j.measured.control.causal(), "T of the control", "causal", "T control"),
-    Metric("outline", lambda j: j.verdict.values.outline, "T of the outline", "causal"),
+    Metric("outline", lambda j: j.verdict.values.outline, "T of the outline", "causal", "T outline"),
     Metric("agreement", lambda j: j.measured.removal.agreement.of(), "agreement", "sign", digits="+.2f"),
     Metric("stability", lambda j: j.measured.stability, "stability", "stability"),
     Metric("iou", lambda j: j.detected[0], "IoU", "iou"),

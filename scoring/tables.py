@@ -1,6 +1,9 @@
-"""A score as tables: labels of features, agents side by side, and the features' parquet file."""
+"""A score as tables: labels of features, agents side by side, and the features' parquet file.
 
-from collections.abc import Callable, Sequence
+People read the kinds' words; files have their names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +11,42 @@ import pandas as pd
 from rich.table import Table
 
 from rollouts.files import atomic_path
+from rollouts.game import Game, Kind
 from scoring.draw.words import NONE, percent, plain, with_interval
 from scoring.metrics.energies import MIN_EPISODES
 from scoring.numbers import METRICS, Metric
 from scoring.pipeline import Score
 from scoring.record import Record
+from scoring.rules import version_numbered
 from scoring.subject import MIN_ENVIRONMENTS
+
+ONLY_OF: dict[int, dict[str, str | None]] = {
+    1: {"outline": None, "agreement": None},
+    2: {
+        "sign": "sense",
+        "agreement": "sense",
+        "outline": "movable",
+        "causal_control": "controlled",
+        "stability": "controlled",
+    },
+}
+"""By the score's version, the metrics that are told only of kinds with a flag, or of none."""
+LABELLED = {"kappa": "κ", "causal": "T", "outline": "T outline", "sign": "sign"}
+"""The metrics of a feature's label, and what it calls them."""
+
+
+def is_told(metric: str, kind: Kind, version: int) -> bool:
+    """Whether a version of the score tells people a metric of a kind."""
+    only_of = ONLY_OF[version]
+    if metric not in only_of:
+        return True
+    flag = only_of[metric]
+    return flag is not None and bool(getattr(kind, flag))
+
+
+def game_of(record: Record) -> Game:
+    """The game that was played, with the kinds of the record's version."""
+    return version_numbered(record.version).game(record.bank.options.rules)
 
 
 def nearest_kind(score: Score, k: int) -> int | None:
@@ -26,27 +59,40 @@ def nearest_kind(score: Score, k: int) -> int | None:
     return int(kappa.argmax()) if allowed.any() else None
 
 
+def signed(score: Score, k: int, c: int) -> str:
+    """'coin, positive': kind c, and the sign of feature k's attribution to it where the version tells that."""
+    kind = score.game.kinds[c]
+    if not is_told("sign", kind, score.record.version) or np.isnan(score.verdict.sign[k, c]):
+        return kind.words
+    return f"{kind.words}, {'positive' if score.verdict.sign[k, c] > 0 else 'negative'}"
+
+
 def label(score: Score, k: int) -> str:
     """Three lines about feature k: what it is interpreted as, or the kind it comes nearest to, and its numbers."""
-    verdict, c, share = score.verdict, nearest_kind(score, k), score.features.share[k]
+    c, share = nearest_kind(score, k), score.features.share[k]
     if c is None:
         return f"{k}: no class\n\nshare {share:.0%}"
-    name = score.game.names[c]
-    sense = "positive" if verdict.sign[k, c] > 0 else "negative"
-    head = f"{k}: {name}, {sense}" if verdict.interpretable[k] else f"{k}: no class (nearest: {name})"
-    numbers = (plain(verdict.kappa[k, c], ".2f"), plain(verdict.causal[k, c], ".2f"), f"{verdict.sign[k, c]:+.2f}")
-    return f"{head}\nκ {numbers[0]}   T {numbers[1]}   sign {numbers[2]}\nshare {share:.0%}"
+    kind, values, digits = score.game.kinds[c], score.features.of, {metric.name: metric.digits for metric in METRICS}
+    head = f"{k}: {signed(score, k, c)}" if score.verdict.interpretable[k] else f"{k}: no class (nearest: {kind.words})"
+    numbers = "   ".join(
+        f"{word} {plain(values[name][k, c], digits[name])}"
+        for name, word in LABELLED.items()
+        if is_told(name, kind, score.record.version)
+    )
+    return f"{head}\n{numbers}\nshare {share:.0%}"
 
 
-def classes_words(classes: dict[str, float]) -> str:
-    """'coin, saw (33 %)': a share of the factorisations stands where it is not all of them."""
-    return ", ".join(name if share == 1 else f"{name} ({share:.0%})" for name, share in classes.items()) or "none"
+def classes_words(classes: Mapping[str, float], game: Game) -> str:
+    """'coin, platform top (33%)': a share of the factorisations stands where it is not all of them."""
+    words = [game.kind(name).words + ("" if share == 1 else f" ({share:.0%})") for name, share in classes.items()]
+    return ", ".join(words) or "none"
 
 
 COMPARED: tuple[tuple[str, Callable[[Record], str]], ...] = (
+    ("version of the score", lambda r: str(r.version)),
     ("interpretable fraction", lambda r: with_interval(r.headline.interpretable_fraction)),
     ("graded score", lambda r: with_interval(r.headline.graded_score)),
-    ("classes found", lambda r: classes_words(r.headline.classes)),
+    ("classes found", lambda r: classes_words(r.headline.classes, game_of(r))),
     ("lift, bits", lambda r: with_interval(r.diagnostics.lift)),
     ("localisation, bits", lambda r: with_interval(r.diagnostics.localisation)),
     ("orbay2020", lambda r: plain(r.diagnostics.orbay2020.rf_box.value)),
@@ -78,22 +124,24 @@ def why_no_headline(record: Record) -> str | None:
 
 
 def features_table(score: Score) -> Table:
-    """The features by share of attribution, each with its nearest kind."""
-    listed = [metric for metric in METRICS if metric.heading is not None]
-    table = Table("feature", "class")
+    """The features by share of attribution, each with its nearest kind; no column for what is told of no kind."""
+    kinds, version, share = score.game.kinds, score.record.version, score.features.share
+    listed = [m for m in METRICS if m.heading is not None and any(is_told(m.name, kind, version) for kind in kinds)]
+    table = Table("feature", "class", title=f"features, version {version} of the score")
     for heading in (*(metric.heading or "" for metric in listed), "share", "interpretable"):
         table.add_column(heading, justify="right")
-    share = score.features.share
-    for k in np.argsort(-share):
-        c = nearest_kind(score, int(k))
-        numbers = [NONE] * len(listed) if c is None else [metric_words(score, metric, int(k), c) for metric in listed]
-        name = NONE if c is None else score.game.names[c]
+    for k in map(int, np.argsort(-share)):
+        c = nearest_kind(score, k)
+        numbers = [NONE if c is None else metric_words(score, metric, k, c) for metric in listed]
+        name = NONE if c is None else kinds[c].words
         table.add_row(str(k), name, *numbers, percent(share[k]), "yes" if score.verdict.interpretable[k] else "no")
     return table
 
 
 def metric_words(score: Score, metric: Metric, k: int, c: int) -> str:
-    """A metric of feature k and kind c in words, with its interval where it has one."""
+    """A metric of feature k and kind c in words, with its interval where it has one; a dash where it is not told."""
+    if not is_told(metric.name, score.game.kinds[c], score.record.version):
+        return NONE
     text = plain(score.features.of[metric.name][k, c], metric.digits)
     if metric.interval is not None:
         low, high = score.features.intervals[metric.name][:, k, c]

@@ -28,6 +28,7 @@ COLUMNS = (
     "agent",
     "weights_sha256",
     "agent_feature",
+    "version",
     "label",
     "interpretable",
     "graded",
@@ -35,7 +36,10 @@ COLUMNS = (
 
 
 def answers_table(study: Study, answers: Sequence[Answer]) -> pd.DataFrame:
-    """One row an answer: who, which feature, in which order, when, what; and what the score says of the feature."""
+    """One row an answer: who, which feature, in which order, when, what; and what the score says of the feature.
+
+    `shows` and `label` are names of the score's `version`; those of another version mean other things.
+    """
     rows = []
     for answer in answers:
         feature = study.features[answer.feature]
@@ -53,6 +57,7 @@ def answers_table(study: Study, answers: Sequence[Answer]) -> pd.DataFrame:
                 agent.name,
                 agent.weights_sha256,
                 feature.number,
+                study.settings.version,
                 feature.label,
                 feature.interpretable,
                 feature.graded,
@@ -87,6 +92,7 @@ def export(folder: Path) -> tuple[Summary, list[Path]]:
 def agents_table(summary: Summary) -> Table:
     """Each agent's rating beside its score."""
     table = Table("agent", "rating, 0 to 10 (95 %)", "answers", "interpretable fraction", "graded score")
+    table.title = f"ratings beside version {summary.settings.version} of the score"
     for agent in summary.agents:
         scores = (plain(score, ".2f") for score in (agent.interpretable_fraction, agent.graded_score))
         table.add_row(agent.name, with_interval(agent.rating), str(agent.answers), *scores)

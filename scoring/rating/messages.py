@@ -8,7 +8,7 @@ from secrets import compare_digest
 from typing import Any
 
 from scoring.rating.answers import HIGHEST, LONGEST, Answer, Answers
-from scoring.rating.choices import choices
+from scoring.rating.choices import choices, guide
 from scoring.rating.study import Study
 
 LARGEST = 10_000
@@ -36,12 +36,13 @@ class Rating:
 
 def about(study: Study, answers: Answers) -> dict[str, object]:
     """What the page needs to know of a study; nothing of its agents."""
+    game, version = study.rules, study.settings.definition
     return {
         "token": study.token,
         "raters": answers.raters(),
-        "game": study.rules.title,
-        "guide": study.rules.guide,
-        "choices": [asdict(choice) for choice in choices(study.rules)],
+        "game": game.title,
+        "guide": guide(game, version),
+        "choices": [asdict(choice) for choice in choices(game, version)],
         "features": len(study.features),
         "highest": HIGHEST,
         "longest": LONGEST,

@@ -55,7 +55,8 @@ class RatedFeature:
 @dataclass(frozen=True)
 class Study:
     """`features[i]` is shown under the number i. `token` comes with each answer, so that only pages of this study can
-    send any. Studies that name no game are of CoinRun."""
+    send any. Studies that name no game are of CoinRun. All names of kinds in a study are of its settings' version of
+    the score."""
 
     token: str
     seed: int
@@ -90,7 +91,7 @@ class Study:
         if sorted(agents) != sorted(agent.weights_sha256 for agent in self.agents):
             raise StudyError(f"{folder} is a study of other agents; name another folder with study=FOLDER.")
         made, asked = asdict(self.settings), asdict(settings)
-        changed = [key for key in asked if made[key] != asked[key]]
+        changed = [key for key in ("version", *asked) if made[key] != asked[key]]
         if changed:
             raise StudyError(
                 f"{folder} was made with {changed[0]}={made[changed[0]]}, not {asked[changed[0]]}; "
@@ -138,7 +139,10 @@ def save(folder: Path, study: Study, sheets: Iterable[Mapping[str, bytes]]) -> N
 
 
 def load(folder: Path) -> Study:
-    """Read a study; raises `StudyError` for a folder that holds none, or one of another version."""
+    """Read a study; raises `StudyError` for a folder that holds none, or one of another format.
+
+    A study whose settings name no version of the score is of the first.
+    """
     path = folder / FILE
     if not path.exists():
         raise StudyError(f"There is no rating study at {folder}.")
@@ -149,6 +153,8 @@ def load(folder: Path) -> Study:
         raise StudyError(f"{path} is not a complete rating study: {error}.") from error
     if version != FORMAT:
         raise StudyError(f"{path} is of version '{version}'; this program reads '{FORMAT}'.")
+    if isinstance(settings := document.get("settings"), dict):
+        document["settings"] = {"version": 1, **settings}
     try:
         return _STUDY.validate_python(document)
     except ValidationError as error:

@@ -14,7 +14,7 @@ from scoring.explain.base import Attribution
 from scoring.explain.methods import attribute
 from scoring.output import write_score
 from scoring.pipeline import Score, score_subject
-from scoring.report.cards import cards, shown_features
+from scoring.report.cards import cards, shown_features, with_regions
 from scoring.report.clips import Clip, examples, removed_kinds, trajectory
 from scoring.report.data import Entry
 from scoring.report.page import write_page
@@ -60,8 +60,10 @@ def write_report(
     report was made of.
     """
     first = scores[agents[0][0]].judged.subject
+    made_cards = {name: cards(scores[name]) for name, _ in agents}
+    outlined = with_regions([card for own in made_cards.values() for card in own])
     with track("Taking objects out", len(played)) as update:
-        clips = (trajectory(played, update), examples(first.bank, first.evidence))
+        clips = (trajectory(played, update, outlined), examples(first.bank, first.evidence, outlined))
     entries = []
     with track(
         "Attributing the trajectory", len(agents) * (len(clips[0]) * len(targets) + len(clips[0].removed))
@@ -72,7 +74,7 @@ def write_report(
                 "trajectory": _view_of_trajectory((name, agent), score, clips[0], targets, update),
                 "examples": _view_of_examples((name, agent), score, clips[1]),
             }
-            entries.append(Entry(name, agent, score, cards(score), views))
+            entries.append(Entry(name, agent, score, made_cards[name], views))
             write_score(folder / "scores" / name, name, score, first.bank)
     title = " and ".join(name for name, _ in agents)
     write_page(folder, title, entries, clips, made)

@@ -1,6 +1,6 @@
 """Frames that the report's page shows, and what can be taken out of each, whoever is looking at them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +38,9 @@ class Clip:
     """N frames (N, 64, 64, 3) with a label for each pixel, and M frames with an item taken out.
 
     `labels` (N, 64, 64) uint8 is 0 or 1 + the item's place in `kinds[i]`, and `PART_BIT` more on a kind that is a part
-    of another. `removed` (M, 64, 64, 3) is frame `index` (M,) without its item `item` (M,), sorted by frame. `episode`
-    (N,) counts episodes, or environments where the frames do not follow one another; `consecutive` says which.
+    of another. `regions` (N, 64, 64) say by name where kinds are that are not drawn by themselves, such as parts of
+    walls. `removed` (M, 64, 64, 3) is frame `index` (M,) without its item `item` (M,), sorted by frame. `episode` (N,)
+    counts episodes, or environments where the frames do not follow one another; `consecutive` says which.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Clip:
     frames: Frames
     labels: NDArray[np.uint8]
     kinds: tuple[tuple[str, ...], ...]
+    regions: Mapping[str, BoolArray]
     removed: Frames
     index: NDArray[np.int64]
     item: NDArray[np.int64]
@@ -102,18 +104,25 @@ def labelled(visible: Sequence[Item], on_part: BoolArray) -> NDArray[np.uint8]:
     return labels
 
 
-def trajectory(bank: FrameBank, progress: Update = silent) -> Clip:
-    """A bank's frames, each single object of them taken out in turn. `progress` is told of each frame.
+def trajectory(bank: FrameBank, progress: Update = silent, outlined: Sequence[Kind] = ()) -> Clip:
+    """A bank's frames, each single object of them taken out in turn, and where the kinds `outlined` are.
 
-    Raises `BankError` when another build of the renderer drew the bank.
+    These have a region in the frame. `progress` is told of each frame. Raises `BankError` when another build of the
+    renderer drew the bank.
     """
     bank.check_renderer()
     game = bank.options.rules
     renderer, part, removable = RENDERERS[game.name](), partial_kind(game), game.named("removable")
+    regions = {kind.name: np.zeros((len(bank), 64, 64), dtype=bool) for kind in outlined}
     labels, kinds, removed, index, place = [], [], [], [], []
     for i, data in enumerate(bank.states):
         state = renderer.parse(data)
         masks = renderer.masks(state)
+        if outlined:
+            found = renderer.regions(state, masks)
+            for kind in outlined:
+                assert kind.region is not None
+                regions[kind.name][i] = found[kind.region]
         visible = items(game, state, masks.objects)
         labels.append(labelled(visible, _on_part(game, part, game.kind_masks(masks.drawn))))
         kinds.append(tuple(item.kind for item in visible))
@@ -123,7 +132,7 @@ def trajectory(bank: FrameBank, progress: Update = silent) -> Clip:
                 index.append(i)
                 place.append(number)
         progress(1)
-    return _clip("trajectory", bank, labels, kinds, removed, index, place)
+    return _clip("trajectory", bank, labels, kinds, regions, removed, index, place)
 
 
 def _on_part(game: Game, part: Kind | None, masks: BoolArray) -> BoolArray:
@@ -131,9 +140,13 @@ def _on_part(game: Game, part: Kind | None, masks: BoolArray) -> BoolArray:
     return np.zeros((64, 64), dtype=bool) if part is None else masks[game.index(part.name)]
 
 
-def examples(bank: FrameBank, evidence: Evidence) -> Clip:
-    """A bank's frames, each class of what is drawn taken out in turn, as the score did."""
+def examples(bank: FrameBank, evidence: Evidence, outlined: Sequence[Kind] = ()) -> Clip:
+    """A bank's frames, each class of what is drawn taken out in turn, as the score did, and where `outlined` are.
+
+    These must be among the evidence's kinds.
+    """
     game = bank.options.rules
+    regions = {kind.name: evidence.masks[:, evidence.game.index(kind.name)] for kind in outlined}
     evidence = evidence.with_kinds(game)
     part = partial_kind(game)
     labels, kinds = [], []
@@ -148,7 +161,7 @@ def examples(bank: FrameBank, evidence: Evidence) -> Clip:
             removed.append(frame)
             index.append(int(i))
             place.append(kinds[i].index(name))
-    return _clip("examples", bank, labels, kinds, removed, index, place)
+    return _clip("examples", bank, labels, kinds, regions, removed, index, place)
 
 
 def removed_kinds(evidence: Evidence) -> list[str]:
@@ -161,6 +174,7 @@ def _clip(
     bank: FrameBank,
     labels: list[NDArray[np.uint8]],
     kinds: list[tuple[str, ...]],
+    regions: Mapping[str, BoolArray],
     removed: list[Frames],
     index: list[int],
     place: list[int],
@@ -172,6 +186,7 @@ def _clip(
         bank.frames,
         np.stack(labels),
         tuple(kinds),
+        regions,
         np.array(removed, dtype=np.uint8).reshape(-1, 64, 64, 3),
         np.array(index, dtype=np.int64),
         np.array(place, dtype=np.int64),

@@ -32,9 +32,13 @@ class Entry:
 
 
 def meta(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> dict[str, Any]:
-    """What the page needs to know before it draws: the game's kinds, agents, features, clips."""
-    game = entries[0].score.game
+    """What the page needs to know before it draws: kinds, agents, features, clips.
+
+    The kinds are what is drawn, whatever the version of the score, and those whose outlines the clips have besides.
+    """
+    game = clips[0].game
     part = partial_kind(game)
+    outlined = [entries[0].score.game.kind(name) for name in clips[0].regions]
     return {
         "title": title,
         "effects": list(game.moves),
@@ -43,13 +47,14 @@ def meta(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> dict[st
         "kinds": [
             {
                 "name": kind.name,
+                "words": kind.words,
                 "colour": kind.colour,
                 "dash": kind.dash,
                 "removable": kind.removable,
                 "together": kind.together,
                 "inside": kind.together and not kind.headline,
             }
-            for kind in game.kinds
+            for kind in (*game.kinds, *outlined)
         ],
         "agents": [
             {
@@ -84,24 +89,19 @@ def geometry_data(geometry: LayerGeometry) -> dict[str, Any]:
 
 
 def feature(card: Card) -> dict[str, Any]:
-    """A card with its `title` and a `short` name."""
-    sense = "" if math.isnan(card.sign) else f", {'positive' if card.sign > 0 else 'negative'}"
-    if card.kind is None:
-        title = short = "no class"
-    elif card.interpretable:
-        title, short = f"{card.kind}{sense}", card.kind
-    else:
-        title, short = f"no class (nearest: {card.kind}{sense})", f"({card.kind})"
     return {
         "row": card.row,
         "interpretable": card.interpretable,
-        "lifts": [{"class": kind, "value": value, "low": low, "high": high} for kind, value, low, high in card.lifts],
+        "kind": None if card.kind is None else card.kind.name,
+        "lifts": [
+            {"class": kind.words, "value": value, "low": low, "high": high} for kind, value, low, high in card.lifts
+        ],
         "top": card.top,
         "grid": card.grid.frame,
         "activation": card.activation,
         "attribution": card.attribution,
-        "title": title,
-        "short": short,
+        "title": card.title,
+        "short": card.short,
         "facts": card.facts,
         "shareText": f"{card.share:.0%}",
         "gridActivation": card.grid.activation,
@@ -109,7 +109,10 @@ def feature(card: Card) -> dict[str, Any]:
 
 
 def clip_data(clip: Clip) -> dict[str, Any]:
-    """Frames, labels and changed pixels: row m changes pixels `places[start[m]:start[m + 1]]` to `colours`."""
+    """Frames, labels and changed pixels: row m changes pixels `places[start[m]:start[m + 1]]` to `colours`.
+
+    The region of a kind is a bit for each pixel, row by row, the first the highest of its byte.
+    """
     changed = (clip.removed != clip.frames[clip.index]).any(axis=-1).reshape(len(clip.removed), -1)
     row, place = np.nonzero(changed)
     names = {action: move for move, actions in clip.game.moves.items() for action in actions}
@@ -127,6 +130,7 @@ def clip_data(clip: Clip) -> dict[str, Any]:
         "removedStart": np.concatenate([[0], changed.sum(axis=1).cumsum()]),
         "places": place.astype(np.uint16),
         "colours": clip.removed.reshape(len(changed), -1, 3)[row, place],
+        **{f"region-{name}": np.packbits(where.reshape(len(clip), -1), axis=1) for name, where in clip.regions.items()},
     }
 
 

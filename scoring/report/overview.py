@@ -9,7 +9,7 @@ from agents.evaluation import Evaluation
 from scoring.draw.words import NONE, percent_with_interval, plain, with_interval
 from scoring.metrics.statistics import Number
 from scoring.record import AgainstChance, Record
-from scoring.tables import classes_words
+from scoring.tables import classes_words, game_of
 
 WIDTH, HEIGHT = 560, 190
 """Size of the training curves' picture in pixels."""
@@ -108,7 +108,7 @@ def sentence(name: str, record: Record) -> str:
     if value is None:
         return f"{name}: {what}; this bank is too small for a headline."
     count = f"{value * headline.features:.1f}".removesuffix(".0")
-    classes = f" ({classes_words(headline.classes)})" if headline.classes else ""
+    classes = f" ({classes_words(headline.classes, game_of(record))})" if headline.classes else ""
     return f"{name}: {count} of {what} {'is' if count == '1' else 'are'} interpretable{classes}."
 
 
@@ -117,20 +117,23 @@ def details(record: Record) -> list[tuple[str, str]]:
     agent, bank, options = record.agent, record.bank, record.agent.options
     levels = f"{options.num_levels:,} from {options.start_level:,}" if options.num_levels else "all"
     versions = {name: version[:12] for name, version in record.versions.items()}
+    eligible = [game_of(record).kind(name).words for name in record.headline.eligible]
+    asked = {name: value for name, value in asdict(record.cutoffs).items() if value is not None}
     return [
+        ("score", f"version {record.version}"),
         ("network", agent.network),
         ("weights (SHA-256)", agent.weights_sha256[:16]),
         ("trained for", f"{agent.steps:,} steps" if agent.steps else "nothing (untrained)"),
         ("training levels", f"{levels}, {options.distribution_mode}"),
         ("layer", record.layer.name),
         ("settings", _listed(asdict(record.settings))),
-        ("cut-offs", _listed(asdict(record.cutoffs))),
+        ("cut-offs", _listed(asked)),
         (
             "scored on",
             f"{bank.frames} frames of {bank.environments} environments, seed {bank.seed}, "
             f"played by {', '.join(bank.players)}",
         ),
-        ("classes seen often enough", ", ".join(record.headline.eligible) or "none"),
+        ("classes seen often enough", ", ".join(eligible) or "none"),
         ("objects cover", f"{record.diagnostics.prevalence['objects']:.1%} of the frames"),
         ("completeness error", _listed(asdict(record.diagnostics.completeness_error))),
         ("versions", _listed(versions)),

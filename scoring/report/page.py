@@ -10,11 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
-from rollouts.game import Game
-from scoring.draw.words import listed
 from scoring.report.clips import Clip
 from scoring.report.data import Entry, clip_data, explained_data, meta, plain, view_data
+from scoring.report.definitions import named
 from scoring.report.overview import curves, details, rows, sentence
+from scoring.rules import NEAR
 
 FORMAT = "coinrun-report-1"
 MARKER = "report.json"
@@ -75,13 +75,6 @@ def write_page(
     write_atomically(folder / MARKER, json.dumps({"format": FORMAT, "finished": True, **made}, indent=2) + "\n")
 
 
-def senses(game: Game) -> str:
-    """'coin for the agent; saw, enemy and lava against it'"""
-    by_sense = {sense: [k.name for k in game.kinds if k.headline and k.sense == sense] for sense in (1, -1)}
-    words = ((1, "for the agent"), (-1, "against it"))
-    return "; ".join(f"{listed(by_sense[sense])} {word}" for sense, word in words if by_sense[sense])
-
-
 def html(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> str:
     """index.html: the overview, which needs no script, and the controls of the rest."""
     loader = PackageLoader("scoring.report", "assets")
@@ -97,9 +90,10 @@ def html(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> str:
         details=[details(record) for record in records],
         clips=clips,
         scripts=SCRIPTS,
+        version=records[0].version,
         cutoffs=records[0].cutoffs,
-        senses=senses(game),
-        fixed=listed([kind.name for kind in game.kinds if kind.headline and not kind.removable]),
+        near=NEAR,
+        kinds=named(entries[0].score.game, records[0].version),
         completed=game.completed_words,
     )
 

@@ -46,18 +46,19 @@ def sheets(features: int) -> list[dict[str, bytes]]:
     return made
 
 
-def synthetic(folder: Path, per_agent: int = 8, checkpoints: tuple[str, ...] = ("", "", "")) -> Study:
+def synthetic(folder: Path, per_agent: int = 8, checkpoints: tuple[str, ...] = ("", "", ""), version: int = 2) -> Study:
     """A study of three agents: feature k of agent a is interpretable where k < 2 a + 1, its grade (k + a) / 20."""
+    wall = {1: "surface", 2: "top"}[version]
     agents = [
         RatedAgent(name, checkpoint, weights, (2 * a + 1) / 8, 0.2 + 0.1 * a)
         for a, (name, checkpoint, weights) in enumerate(zip(NAMES, checkpoints, FINGERPRINTS, strict=True))
     ]
     features = [
-        RatedFeature(a, k, ("coin", "saw", "enemy", "surface")[k % 4], k < 2 * a + 1, (k + a) / 20)
+        RatedFeature(a, k, ("coin", "saw", "enemy", wall)[k % 4], k < 2 * a + 1, (k + a) / 20)
         for a in range(len(agents))
         for k in range(per_agent)
     ]
-    made, _ = study.make_study(COINRUN, RatingConfig(layer="2b"), agents, features)
+    made, _ = study.make_study(COINRUN, RatingConfig(layer="2b", version=version), agents, features)
     study.save(folder, made, sheets(len(features)))
     return made
 

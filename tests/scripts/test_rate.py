@@ -22,6 +22,7 @@ from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrai
 from common.command import plain
 from common.values import picked
 from rating_study import FINGERPRINTS, GONE, NAMES, ROOT, SCRIPT, Server, run, serving, synthetic
+from rollouts.coinrun.table import COINRUN
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.game import Game
@@ -29,10 +30,12 @@ from rollouts.games import GAMES
 from scoring.metrics.statistics import NO_NUMBER
 from scoring.rating import export, study
 from scoring.rating.answers import Answer, Answers, Superseded
-from scoring.rating.choices import choices
+from scoring.rating.choices import choices, guide
 from scoring.rating.making import check_features
+from scoring.rating.messages import about
 from scoring.rating.settings import RatingConfig, raters_named
 from scoring.rating.summary import summarise
+from scoring.rules import VERSIONS, Version
 from scoring.settings import ScoreConfig
 
 RATERS = "raters=[anna,ben]"
@@ -535,25 +538,64 @@ def test_a_study_made_before_it_named_its_game_is_of_coinrun(tmp_path: Path) -> 
         study.load(tmp_path / "study")
 
 
+@pytest.mark.parametrize("version", VERSIONS.values(), ids=lambda version: f"version{version.number}")
 @pytest.mark.parametrize("game", GAMES.values(), ids=lambda game: game.name)
-def test_every_key_names_one_thing(game: Game) -> None:
-    """Digits and t rate, x goes to the rater's own words, o and h are switches of the page."""
-    keys = [choice.key for choice in choices(game)]
-    assert len({*keys, *"0123456789txoh"}) == len(keys) + 14
-    assert len({choice.name for choice in choices(game)}) == len(keys)
-    assert all(word and sentence for word, sentence in game.guide)
-    assert len(game.guide) >= len(game.kinds)
+def test_every_key_names_one_thing(game: Game, version: Version) -> None:
+    """Digits and y rate, / goes to the rater's own words, o and h are switches of the page."""
+    offered = choices(game, version)
+    keys = [choice.key for choice in offered]
+    assert len({*keys, *"0123456789y/oh"}) == len(keys) + 14
+    assert len({choice.name for choice in offered}) == len({choice.words for choice in offered}) == len(keys)
+    told = guide(game, version)
+    assert all(word and sentence for word, sentence in told)
+    assert len(told) >= len(game.kinds)
+
+
+def test_raters_choose_among_the_kinds_of_the_scores_version() -> None:
+    first, second = ([c.name for c in choices(COINRUN, version)] for version in VERSIONS.values())
+    assert first == [*COINRUN.names, "several", "nothing"]
+    described = {"screen_edge", "surface", "wall"}
+    assert second == [kind.name for kind in COINRUN.concepts if kind.name not in described] + ["several", "nothing"]
+    words = [[word for word, _ in guide(COINRUN, version)] for version in VERSIONS.values()]
+    assert "edge of the ground" in words[0]
+    assert "platform top" not in words[0]
+    walls = [kind.words for kind in COINRUN.concepts if kind.movable]
+    assert len(walls) == 8
+    assert set(walls) <= set(words[1])
+    assert not {"edge of the ground", "inside of walls"} & set(words[1])
+
+
+def test_a_study_of_version_1_keeps_its_names(tmp_path: Path) -> None:
+    """Also one that was made before settings named a version; the two versions are never compared."""
+    made = synthetic(tmp_path / "study", version=1)
+    path = tmp_path / "study" / study.FILE
+    document = json.loads(path.read_text())
+    assert document["settings"].pop("version") == 1
+    path.write_text(json.dumps(document))
+    found = study.load(tmp_path / "study")
+    assert found == made
+    given = answered(found, "anna", lambda feature: 5)
+    names = [choice["name"] for choice in about(found, Answers(tmp_path / "answers.sqlite"))["choices"]]
+    assert {answer.shows for answer in given} <= set(names)
+    assert asdict(summarise(found, given, ["anna"]).named_as_scored) == {"share": 1, "of": 1 + 3 + 5}
+    assert set(export.answers_table(found, given)["version"]) == {1}
+    weights = [agent.weights_sha256 for agent in found.agents]
+    found.check_same(weights, found.settings, tmp_path)
+    asked = replace(found.settings, version=2, dilation=2)
+    with pytest.raises(InputError, match="was made with version=1, not 2; name another folder"):
+        found.check_same(weights, asked, tmp_path)
 
 
 def test_the_page_is_told_what_is_in_the_game(server: Server) -> None:
-    about = server.get("/study")
-    assert about["game"] == "CoinRun"
-    assert about["choices"][:2] == [
+    told = server.get("/study")
+    assert told["game"] == "CoinRun"
+    assert told["choices"][:2] == [
         {"name": "coin", "words": "coin", "key": "c"},
         {"name": "saw", "words": "saw", "key": "s"},
     ]
-    assert [choice["name"] for choice in about["choices"][-2:]] == ["several", "nothing"]
-    assert ["saws", "round blades; they count against the agent"] in about["guide"]
+    assert {"name": "top", "words": "platform top", "key": "t"} in told["choices"]
+    assert [choice["name"] for choice in told["choices"][-2:]] == ["several", "nothing"]
+    assert ["saws", "round blades; they count against the agent"] in told["guide"]
     for path in ("/", "/rate.js", "/rate.css"):  # they know no game
         text = server.ask("GET", path)[2].decode().lower()
         assert [name for name in ("coin", "saw", "lava", "crate", "velocity") if name in text] == []

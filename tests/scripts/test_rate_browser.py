@@ -85,8 +85,8 @@ def test_a_rater_needs_no_mouse(page: Any, server: Server, folder: Path) -> None
     page.keyboard.press("s")
     page.keyboard.press("Enter")
     at_place(page, 2)
-    page.keyboard.press("t")
-    page.keyboard.press("x")
+    page.keyboard.press("y")
+    page.keyboard.press("/")
     page.keyboard.type("left edge of a saw, 10 of 10")
     page.keyboard.press("Enter")
     at_place(page, 3)
@@ -241,7 +241,7 @@ def test_nothing_is_lost_when_the_server_goes_away(browser: Any, tmp_path: Path)
         at(page, server, "anna", 1)
         page.keyboard.press("h")
         page.keyboard.press("4")
-        page.keyboard.press("g")
+        page.keyboard.press("t")
         server.kill()
         page.keyboard.press("Enter")
         page.wait_for_selector("#message.warning")
@@ -252,10 +252,34 @@ def test_nothing_is_lost_when_the_server_goes_away(browser: Any, tmp_path: Path)
         at_place(page, 2)
         for place in (2, 3):
             page.keyboard.press("4")
-            page.keyboard.press("g")
+            page.keyboard.press("t")
             page.keyboard.press("Enter")
             at_place(page, min(place + 1, 3))
         page.get_by_text("Thank you").wait_for()
         assert re.search("All 3 features are answered", page.inner_text("#message"))
         context.close()
-    assert stored(folder, "anna") == dict.fromkeys((1, 2, 3), (4, "surface", 1))
+    assert stored(folder, "anna") == dict.fromkeys((1, 2, 3), (4, "top", 1))
+
+
+def test_a_study_of_version_1_is_rated_as_it_was(browser: Any, tmp_path: Path) -> None:
+    """With its own kinds of things, and an answer that was given before."""
+    folder = tmp_path / "study"
+    made = synthetic(folder, per_agent=1, version=1)
+    answers = Answers(folder / study.ANSWERS)
+    answers.add_raters(["anna"])
+    answers.record("anna", made.order("anna")[0], 1, 6, "wall", 0)
+    with serving(folder) as server:
+        context = browser.new_context()
+        page = context.new_page()
+        at(page, server, "anna", 1)
+        assert page.is_checked("input[name=shows][value=wall]")
+        words = page.locator("#choices .choice span").evaluate_all("all => all.map(s => s.lastChild.textContent)")
+        assert "edge of the ground" in words
+        assert "platform top" not in words
+        at(page, server, "anna", 2)
+        page.keyboard.press("9")
+        page.keyboard.press("g")
+        page.keyboard.press("Enter")
+        at_place(page, 3)
+        context.close()
+    assert stored(folder, "anna") == {1: (6, "wall", 1), 2: (9, "surface", 1)}

@@ -219,9 +219,9 @@ function shortcut(event) {
   }
   const radio = event.target.type === "radio";
   const named = study.choices.find(({ key }) => key === event.key);
-  if (/^[0-9]$/.test(event.key) || event.key === "t") choose("rating", event.key === "t" ? "10" : event.key);
+  if (/^[0-9]$/.test(event.key) || event.key === "y") choose("rating", event.key === "y" ? "10" : event.key);
   else if (named) nameIt(named.name);
-  else if (event.key === "x") $("words").focus();
+  else if (event.key === "/") $("words").focus();
   else if (event.key === "o") $("overlay").click();
   else if (event.key === "h") help($("guide").hidden);
   else if (event.key === "ArrowLeft" && !radio && place > 0) go(place - 1);

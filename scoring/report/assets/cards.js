@@ -87,10 +87,11 @@ Report.Cards = class {
     const bounds = lifts.flatMap((lift) => [lift.low, lift.high, lift.value, 0]).filter((value) => value !== null);
     const low = Math.max(Math.min(...bounds), -6);
     const high = Math.min(Math.max(...bounds, 1), 8);
-    const x = (value) => 58 + ((Math.min(Math.max(value, low), high) - low) / Math.max(high - low, 1e-9)) * 160;
+    const left = 16 + 5.5 * Math.max(...lifts.map((lift) => lift.class.length)); /* what the longest words need */
+    const x = (value) => left + ((Math.min(Math.max(value, low), high) - low) / Math.max(high - low, 1e-9)) * 160;
     const rows = lifts.flatMap((lift, index) => {
       const y = 11 + 15 * index;
-      const parts = [make("text", { x: 52, y: y + 4, "text-anchor": "end" }, lift.class)];
+      const parts = [make("text", { x: left - 6, y: y + 4, "text-anchor": "end" }, lift.class)];
       if (lift.value === null) {
         return parts;
       }
@@ -98,11 +99,11 @@ Report.Cards = class {
         parts.push(make("line", { x1: x(lift.low), x2: x(lift.high), y1: y, y2: y, class: "interval" }));
       }
       parts.push(make("circle", { cx: x(lift.value), cy: y, r: 3.2 }),
-        make("text", { x: 226, y: y + 4 }, Report.number(lift.value, 1, true)));
+        make("text", { x: left + 168, y: y + 4 }, Report.number(lift.value, 1, true)));
       return parts;
     });
     const height = 15 * lifts.length + 4;
-    return make("svg", { class: "lifts", viewBox: "0 0 262 " + height, role: "img", "aria-label": "Lift by class" },
+    return make("svg", { class: "lifts", viewBox: "0 0 " + (left + 204) + " " + height, role: "img", "aria-label": "Lift by class" },
       make("line", { x1: x(0), x2: x(0), y1: 0, y2: height, class: "zero" }), ...rows);
   }
 

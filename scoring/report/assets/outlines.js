@@ -5,6 +5,8 @@ const UNIT = 8;
 
 /* A kind of the game's table, as meta holds it. */
 Report.kind = (name) => Report.meta.kinds.find((kind) => kind.name === name);
+/* A kind's words after "the" or "every". */
+Report.bare = (name) => Report.kind(name).words.replace(/^the /, "");
 
 /* Edges of the pixels for which `inside(index)` holds, as pairs of corners in canvas units. */
 function edges(inside) {
@@ -82,13 +84,25 @@ Report.outline = function (canvas, labels, frame, kinds, chosen) {
     if (lines.length && !named.has(kind)) {
       named.add(kind);
       const [x, y] = lines[0];
-      const { colour, inside } = Report.kind(kind);
-      caption(context, kind, x * UNIT, y * UNIT + (inside ? 21 : 0), colour, taken);
+      const { words, colour, inside } = Report.kind(kind);
+      caption(context, words, x * UNIT, y * UNIT + (inside ? 21 : 0), colour, taken);
     }
   }
   if (onPart.length) {
     const [x, y] = onPart[0];
-    caption(context, part.name, x * UNIT + 60, y * UNIT + 21, part.colour, taken);
+    caption(context, part.words, x * UNIT + 60, y * UNIT + 21, part.colour, taken);
+  }
+};
+
+/* Outline where a kind is that is not drawn by itself, such as a part of walls; nothing for any other. */
+Report.outlineRegion = function (canvas, clip, frame, name) {
+  const bits = clip["region-" + name];
+  const lines = bits ? edges((at) => (bits[frame * 512 + (at >> 3)] >> (7 - (at & 7))) & 1) : [];
+  if (lines.length) {
+    const context = canvas.getContext("2d");
+    const { words, colour } = Report.kind(name);
+    stroke(context, lines, colour, [], 4);
+    caption(context, words, lines[0][0] * UNIT, lines[0][1] * UNIT, colour, []);
   }
 };
 

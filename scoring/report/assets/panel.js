@@ -112,6 +112,9 @@ Report.Panel = class {
         picture.lines.getContext("2d").clearRect(0, 0, 512, 512);
         if (state.masks) {
           Report.outline(picture.lines, clip.labels, state.frame, clip.kinds[state.frame], state.drop);
+          if (isolated) {
+            Report.outlineRegion(picture.lines, clip, state.frame, this.agent.features[isolated - 1].kind);
+          }
         }
         picture.caption.textContent = words[picture.shown];
       }
@@ -156,8 +159,8 @@ Report.Panel = class {
     let text = "value " + Report.number(this.view.values[at]) + "   advantage " + Report.number(advantage, 2, true);
     if (this.tip) {
       const label = this.clip.labels[at * 4096 + this.tip.y * 64 + this.tip.x];
-      const kind = label & 127 ? this.clip.kinds[at][(label & 127) - 1] : "background";
-      text = (label & 128 ? Report.meta.part : kind) + " at pixel " + this.tip.x + ", " + this.tip.y + this.underPointer(at);
+      const name = label & 128 ? Report.meta.part : this.clip.kinds[at][(label & 127) - 1];
+      text = (label ? Report.kind(name).words : "background") + " at pixel " + this.tip.x + ", " + this.tip.y + this.underPointer(at);
     }
     this.readout.textContent = text;
   }

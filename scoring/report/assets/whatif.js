@@ -14,7 +14,7 @@ Report.pick = function (x, y) {
   } else {
     Report.set({ drop: 0 });
     document.getElementById("items-note").textContent = kind
-      ? "The " + kind + " cannot be taken out." : "There is only background at that place.";
+      ? "The " + Report.bare(kind) + " cannot be taken out." : "There is only background at that place.";
   }
 };
 
@@ -61,7 +61,7 @@ Report.WhatIf = class {
 
   wording(clip, kinds) {
     const kind = kinds[Report.state.drop - 1];
-    return clip.consecutive ? "the " + kind : "every " + kind;
+    return (clip.consecutive ? "the " : "every ") + Report.bare(kind);
   }
 
   buttons(clip, kinds) {
@@ -76,7 +76,7 @@ Report.WhatIf = class {
       return make("button", {
         type: "button", class: "item", "data-item": index + 1, "aria-pressed": state.drop === index + 1,
         onclick: () => Report.set({ drop: state.drop === index + 1 ? 0 : index + 1 }),
-      }, kind + (several ? " " + counts[kind] : ""));
+      }, Report.kind(kind).words + (several ? " " + counts[kind] : ""));
     });
     this.items.replaceChildren(...buttons.filter((button) => button));
     this.note.textContent = clip.consecutive

@@ -12,7 +12,8 @@ from scoring.draw.examples import GRID
 from scoring.evidence import Evidence
 from scoring.metrics.energies import Energies
 from scoring.pipeline import score_subject
-from scoring.report.cards import MOST, cards, lift_limits, shown_features
+from scoring.report import cards as making
+from scoring.report.cards import MOST, cards, lift_limits, shown_features, with_regions
 from scoring.report.overview import rows, sentence
 from scoring.settings import ScoreConfig
 from scoring.subject import explain
@@ -51,11 +52,12 @@ def test_cards_are_the_scores_and_point_at_the_right_frames(agent: Agent, bank: 
     assert len(set(bank.environment[first.top])) == len(first.top)
     assert sum(first.activation["counts"]) == len(bank) * 16 * 16
     for kind, value, low, high in first.lifts:
-        assert value == found.features.of["lift"][k, COINRUN.widest.index(kind)]
+        assert value == found.features.of["lift"][k, COINRUN.widest.index(kind.name)]
         assert low < value < high
     told = {term: text for term, text, _ in first.facts}
-    c = COINRUN.widest.index(str(first.kind))
-    assert told["stability"] == f"{found.features.of['stability'][k, c]:.2f}".replace("-", "−").replace("nan", "–")
+    assert first.kind is not None
+    c = COINRUN.widest.index(first.kind.name)
+    assert told["IoU"] == f"{found.features.of['iou'][k, c]:.2f}".replace("nan", "–")
     assert told["κ"].startswith(f"{found.verdict.kappa[k, c]:.2f} (".replace("-", "−"))
     assert told["table row"] == str(k)
     strongest = np.unravel_index(first.grid.activation.argmax(), (GRID, GRID))
@@ -65,3 +67,53 @@ def test_cards_are_the_scores_and_point_at_the_right_frames(agent: Agent, bank: 
     assert sentence("a", found.record).startswith("a: ")
     names = [row.name for row in rows([found.record])]
     assert names[:2] == ["interpretable fraction", "graded score"]
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "title", "terms"),
+    [
+        (1, "surface", "edge of the ground, {sign}", ["sign", "causal effect T", "T of the control", "stability"]),
+        (1, "coin", "coin, {sign}", ["sign", "causal effect T", "T of the control", "stability"]),
+        (2, "coin", "coin, {sign}", ["sign", "causal effect T", "T of the control", "agreement", "stability"]),
+        (2, "enemy_left", "enemy moving left, {sign}", ["sign", "causal effect T", "agreement"]),
+        (2, "crate", "crate", ["causal effect T", "T of the control", "stability"]),
+        (2, "top", "platform top", ["causal effect T", "T of the outline"]),
+        (2, "agent", "the player", ["causal effect T"]),
+    ],
+)
+def test_a_card_is_titled_in_words_and_tells_what_its_version_asks(
+    agent: Agent,
+    bank: FrameBank,
+    evidence: Evidence,
+    monkeypatch: pytest.MonkeyPatch,
+    version: int,
+    kind: str,
+    title: str,
+    terms: list[str],
+) -> None:
+    config = ScoreConfig.of_version(version, features="channels", steps=2, bootstrap=50, permutations=50)
+    subject = explain(agent.network, "2b", bank, evidence, steps=2, pool=False)
+    found = score_subject(agent, subject, config)
+    monkeypatch.setattr(making, "nearest_kind", lambda score, k: score.game.index(kind))
+    card = cards(found)[0]
+    wanted = title.format(sign="positive" if found.verdict.sign[card.row, found.game.index(kind)] > 0 else "negative")
+    assert card.title == f"no class (nearest: {wanted})"
+    assert card.short == f"({found.game.kind(kind).words})"
+    assert card.kind == found.game.kind(kind)
+    union = found.features.descriptions[card.row]
+    assert union is not None
+    words = " + ".join(found.game.kinds[i].words for i in union.members)
+    described = version > 1 and words != card.kind.words
+    told = {term: text for term, text, _ in card.facts}
+    assert list(told) == [
+        "interpretable",
+        "localisation",
+        "κ",
+        *terms,
+        "IoU",
+        *["described by"] * described,
+        "table row",
+    ]
+    if described:
+        assert told["described by"] == f"{words}, κ {union.kappa:.2f}".replace("-", "−")
+    assert with_regions([card, card]) == ([card.kind] if card.kind.region else [])

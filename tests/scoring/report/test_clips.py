@@ -63,3 +63,21 @@ def test_examples_take_out_whole_classes(bank: FrameBank, evidence: Evidence) ->
     rows_of_coins = [m for m in range(len(clip.removed)) if clip.kinds[clip.index[m]][clip.item[m]] == "coin"]
     assert (clip.index[rows_of_coins] == coins.index).all()
     assert (clip.removed[rows_of_coins] == coins.frames).all()
+
+
+def test_outlines_of_parts_are_where_the_renderer_finds_them(
+    played: FrameBank, bank: FrameBank, evidence: Evidence
+) -> None:
+    kinds = [COINRUN.widest.kind(name) for name in ("top", "enemy_left", "enemy_right")]
+    renderer, clip = CoinRunRenderer(), trajectory(played, outlined=kinds)
+    for i in range(0, len(clip), 5):
+        state = parse(played.states[i])
+        found = renderer.regions(state, renderer.masks(state))
+        for kind in kinds:
+            assert (clip.regions[kind.name][i] == found[kind.name]).all()
+    assert clip.regions["top"].any()
+    assert set(trajectory(played).regions) == set()
+    shown = examples(bank, evidence, kinds)
+    for kind in kinds:
+        assert (shown.regions[kind.name] == evidence.masks[:, COINRUN.widest.index(kind.name)]).all()
+    assert set(shown.kinds[0]) <= set(COINRUN.names)  # outlines of all frames are of what is drawn

@@ -30,8 +30,8 @@ def record() -> Record:
     """A record made by hand, of an untrained agent on a bank of four environments."""
     options = EnvOptions()
     return Record(
-        version=1,
-        headline=Headline(Number(0.25, (0.1, 0.5)), Number(0.125, (0.1, 0.2)), 1.5, {"coin": 1.0, "saw": 0.5}, 8, []),
+        version=2,
+        headline=Headline(Number(0.25, (0.1, 0.5)), Number(0.125, (0.1, 0.2)), 1.5, {"coin": 1.0, "top": 0.5}, 8, []),
         diagnostics=Diagnostics(
             lift=Number(1.0, (0.5, 2.0)),
             localisation=Number(-0.5, (-1.0, 4.0)),
@@ -51,7 +51,7 @@ def record() -> Record:
         agent=AgentRecord("compact", "0123456789abcdef0123", 0, 0, options, {}),
         bank=BankRecord("spread", 64, 4, 4, ["a", "b"], 7, options.unseen(), 64),
         settings=ScoreConfig(),
-        cutoffs=Cutoffs(),
+        cutoffs=Cutoffs(kappa=0.15, fixed=0.35, causal=0.5, sign=0.0, outline=0.5),
         versions={"renderer_sha256": "0123456789abcdef"},
     )
 
@@ -95,7 +95,7 @@ def test_completed_levels_stand_where_an_agent_was_measured(record: Record) -> N
 
 
 def test_a_sentence_counts_the_interpretable_features(record: Record) -> None:
-    assert sentence("a", record) == "a: 2 of 8 nmf features of layer 2b are interpretable (coin, saw (50%))."
+    assert sentence("a", record) == "a: 2 of 8 nmf features of layer 2b are interpretable (coin, platform top (50%))."
     one = replace(record.headline, interpretable_fraction=Number(0.125, (0.0, 0.2)), classes={})
     assert sentence("a", replace(record, headline=one)) == "a: 1 of 8 nmf features of layer 2b is interpretable."
     none = replace(record.headline, interpretable_fraction=Number())
@@ -111,8 +111,21 @@ def test_details_say_what_the_numbers_rest_on(record: Record) -> None:
     assert lines["classes seen often enough"] == "none"
     assert lines["objects cover"] == "12.5% of the frames"
     assert lines["completeness error"] == "mean 0.01, sd 0.02, max 0.5"
-    assert lines["cut-offs"].startswith("kappa 0.125, fixed 0.2")
+    assert lines["score"] == "version 2"
+    assert lines["cut-offs"] == "kappa 0.15, fixed 0.35, causal 0.5, sign 0.0, dead 0.001, outline 0.5"
     assert lines["versions"] == "renderer_sha256 0123456789ab"
+
+
+def test_a_record_of_version_1_names_its_own_kinds_and_cut_offs(record: Record) -> None:
+    headline = replace(record.headline, classes={"surface": 1.0}, eligible=["coin", "surface"])
+    first = replace(record, version=1, headline=headline, settings=ScoreConfig.of_version(1), cutoffs=Cutoffs())
+    assert sentence("a", first) == "a: 2 of 8 nmf features of layer 2b are interpretable (edge of the ground)."
+    lines = dict(details(first))
+    assert lines["score"] == "version 1"
+    assert lines["classes seen often enough"] == "coin, edge of the ground"
+    assert lines["cut-offs"] == "kappa 0.125, fixed 0.2, causal 0.5, sign 0.5, dead 0.001"
+    second = replace(record, headline=replace(headline, classes={}, eligible=["top", "agent"]))
+    assert dict(details(second))["classes seen often enough"] == "platform top, the player"
 
 
 def test_numbers_and_curves_of_the_overview() -> None:

@@ -435,6 +435,39 @@ def test_outlines_follow_the_masks(visit: Open, made: Made) -> None:
     assert not np.any(lines.evaluate(script))
 
 
+def test_a_features_concept_is_outlined_while_the_feature_is_alone(
+    visit: Open, made: Made, bank: FrameBank, evidence: Evidence
+) -> None:
+    page = visit()
+    kinds = page.evaluate("Report.meta.agents[1].features.map(f => f.kind)")
+    assert "top" in kinds  # else another seed must be looked at
+    feature = kinds.index("top") + 1
+    tops = evidence.masks[:, COINRUN.widest.index("top")]
+    frame = int(tops.sum(axis=(1, 2)).argmax())
+    colour = [255, 255, 255]
+    # the line on the left side of each of the frame's pixels
+    script = """c => {
+      const { data } = c.getContext('2d').getImageData(0, 0, 512, 512);
+      const every = [...Array(4096).keys()].map(i => [Math.floor(i / 64) * 8 + 4, (i % 64) * 8]);
+      return every.map(([y, x]) => [...data.slice((y * 512 + x) * 4, (y * 512 + x) * 4 + 3)]);
+    }"""
+    lines = page.locator('.panel[data-agent="1"] figure[data-shown="both"] .outlines')
+
+    def drawn(hash: str) -> NDArray[np.bool_]:
+        page.evaluate(f"location.hash = '{hash}'")
+        page.wait_for_function(f"Report.state.frame === {frame} && Report.current.clip.consecutive === false")
+        page.wait_for_timeout(100)
+        return (np.array(lines.evaluate(script)).reshape(64, 64, 3) == colour).all(axis=-1)
+
+    alone = drawn(f"#clip=examples&frame={frame}&agent=1&feature={feature}")
+    edge = tops[frame] & ~np.roll(tops[frame], 1, axis=1)
+    edge[:, 0] = False  # half of a line at the border is outside of the picture
+    assert edge.any()
+    assert alone[edge].mean() > 0.8  # captions lie over some of it
+    together = drawn(f"#clip=examples&frame={frame}&agent=1")
+    assert together[edge].mean() < 0.5
+
+
 def test_cards_lead_to_their_frames(visit: Open, made: Made, bank: FrameBank) -> None:
     page = visit()
     meta = page.evaluate("Report.meta.agents[0].features")
