@@ -96,5 +96,5 @@ def _view_of_trajectory(named: Named, score: Score, clip: Clip, targets: Sequenc
 def _view_of_examples(named: Named, score: Score, clip: Clip) -> View:
     """What an agent makes of the scored bank, from the attributions that the score was made of."""
     subject = score.judged.subject
-    removed = [subject.removed[kind] for kind in removed_kinds(subject.evidence)]
+    removed = [subject.removed[kind] for kind in removed_kinds(subject.evidence, clip.game)]
     return view(named[1], clip, {"value": subject.own}, removed, score.basis, shown_features(score))

@@ -156,7 +156,7 @@ def examples(bank: FrameBank, evidence: Evidence, outlined: Sequence[Kind] = ())
         labels.append(labelled(visible, _on_part(game, part, masks)))
         kinds.append(tuple(item.kind for item in visible))
     removed, index, place = [], [], []
-    for name in removed_kinds(evidence):
+    for name in removed_kinds(evidence, game):
         for i, frame in zip(evidence.removed[name].index, evidence.removed[name].frames, strict=True):
             removed.append(frame)
             index.append(int(i))
@@ -164,9 +164,9 @@ def examples(bank: FrameBank, evidence: Evidence, outlined: Sequence[Kind] = ())
     return _clip("examples", bank, labels, kinds, regions, removed, index, place)
 
 
-def removed_kinds(evidence: Evidence) -> list[str]:
-    """The kinds that `examples` takes out, in its order."""
-    return [name for name in evidence.game.named("removable") if name in evidence.removed]
+def removed_kinds(evidence: Evidence, game: Game) -> list[str]:
+    """The kinds of a clip's game that `examples` takes out, in its order."""
+    return [name for name in game.named("removable") if name in evidence.removed]
 
 
 def _clip(
