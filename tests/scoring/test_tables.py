@@ -31,7 +31,7 @@ def scores(bank: FrameBank, evidence: Evidence) -> dict[int, Score]:
     agent = untrained_agent("compact", EnvOptions(), seed=0)
     subject = explain(agent.network, "2b", bank, evidence, steps=2, pool=False)
     settings = {"features": "channels", "steps": 2, "bootstrap": 50, "permutations": 50}
-    return {version: score_subject(agent, subject, ScoreConfig.of_version(version, **settings)) for version in VERSIONS}
+    return {version: score_subject(agent, subject, ScoreConfig(version=version, **settings)) for version in VERSIONS}
 
 
 def named(score: Score, kind: str, monkeypatch: pytest.MonkeyPatch, interpretable: bool = False) -> Score:

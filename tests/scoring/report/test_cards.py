@@ -91,7 +91,7 @@ def test_a_card_is_titled_in_words_and_tells_what_its_version_asks(
     title: str,
     terms: list[str],
 ) -> None:
-    config = ScoreConfig.of_version(version, features="channels", steps=2, bootstrap=50, permutations=50)
+    config = ScoreConfig(version=version, features="channels", steps=2, bootstrap=50, permutations=50)
     subject = explain(agent.network, "2b", bank, evidence, steps=2, pool=False)
     found = score_subject(agent, subject, config)
     monkeypatch.setattr(making, "nearest_kind", lambda score, k: score.game.index(kind))

@@ -44,7 +44,7 @@ def test_only_a_report_is_ever_overwritten(tmp_path: Path) -> None:
 
 def page(agent: Agent, bank: FrameBank, evidence: Evidence, version: int) -> str:
     """The text of index.html of a report without frames."""
-    config = ScoreConfig.of_version(version, features="channels", steps=2, bootstrap=50, permutations=50)
+    config = ScoreConfig(version=version, features="channels", steps=2, bootstrap=50, permutations=50)
     subject = explain(agent.network, "2b", bank, evidence, steps=2, pool=False)
     entry = Entry("a", agent, score_subject(agent, subject, config), [], {})
     return " ".join(markup.unescape(re.sub("<.*?>", " ", html("a", [entry], []))).split())
