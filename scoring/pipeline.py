@@ -131,7 +131,7 @@ def score_subject(
     """
     first = None
     if beside and config.version > 1:
-        earlier = score_subject(agent, subject, config.as_version(1), dilations=()).record.headline
+        earlier = score_subject(agent, subject, replace(config, version=1), dilations=()).record.headline
         first = Brief(earlier.interpretable_fraction.value, earlier.graded_score.value)
     layer, geometry = check(agent, config)
     subject = subject.with_kinds(config.definition.game(subject.bank.options.rules))

@@ -156,7 +156,7 @@ class Version2:
     highest kappa the smallest does: enemies that walk to the left are enemies, too, and an end of a platform is on top.
     """
 
-    cutoffs: Cutoffs = Cutoffs(kappa=0.15, fixed=0.35, causal=0.5, sign=0.0, outline=0.5)
+    cutoffs: Cutoffs = Cutoffs(kappa=0.125, fixed=0.35, causal=0.5, sign=0.0, outline=0.5)
 
     def values(self, measured: Measurements, kinds: Sequence[Kind], weights: Weights | None = None) -> Values:
         still, display, movable = (

@@ -1,7 +1,6 @@
 """How an agent is scored."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from rollouts.errors import InputError
 from scoring.features.kinds import kind_named
@@ -10,10 +9,6 @@ from scoring.rules import Version, version_numbered
 
 DILATIONS = (0, 2, 4)
 """Pixels by which masks are widened: one of them in the score, the others reported beside it."""
-
-
-DILATION = {1: 2, 2: 4}
-"""What each version of the score has."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +24,7 @@ class ScoreConfig:
     components: int = 8
     rotations: int = 5
     refits: int = 5
-    dilation: int = DILATION[2]
+    dilation: int = 2
     tau: float = 0.1
     bootstrap: int = 2000
     permutations: int = 9999
@@ -50,15 +45,6 @@ class ScoreConfig:
             raise InputError(f"refits is {self.refits}; it must be at least 0.")
         if not 0 <= self.tau < 1:
             raise InputError(f"tau is {self.tau}; it must be at least 0 and below 1.")
-
-    @classmethod
-    def of_version(cls, version: int, **settings: Any) -> "ScoreConfig":
-        """The settings of a version of the score as it was frozen, but for those given."""
-        return cls(**{"version": version, "dilation": DILATION[version]} | settings)
-
-    def as_version(self, version: int) -> "ScoreConfig":
-        """The same for another version, with masks widened as that one has it."""
-        return replace(self, version=version, dilation=DILATION[version])
 
     @property
     def definition(self) -> Version:

@@ -45,7 +45,7 @@ class Study:
         """
         if self.scoring.version == 1:
             return (self.scoring,)
-        return self.scoring, self.scoring.as_version(1)
+        return self.scoring, replace(self.scoring, version=1)
 
     @property
     def versions(self) -> tuple[int, ...]:

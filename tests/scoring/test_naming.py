@@ -19,8 +19,8 @@ NAMES = (
     (BankSettings(frames=128, levels="training"), ScoreConfig(), "any-2b-nmf-none-spread-s0-frames128-training"),
     (
         BankSettings(),
-        ScoreConfig(attribution="gradient", dilation=2),
-        "any-2b-nmf-none-spread-s0-attributiongradient-dilation2",
+        ScoreConfig(attribution="gradient", dilation=4),
+        "any-2b-nmf-none-spread-s0-attributiongradient-dilation4",
     ),
     (BankSettings(), ScoreConfig(target="logits:1,4"), "any-2b-nmf-none-spread-s0-targetlogits:1,4"),
     (

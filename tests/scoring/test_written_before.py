@@ -31,7 +31,7 @@ def test_a_bank_scored_again_gives_the_old_record_and_table() -> None:
     bank = load(DATA / "bank.zip")
     assert bank.options.game == "coinrun"
     before = read_record(DATA / "scores.json")
-    assert before.settings == ScoreConfig.of_version(1, features="channels", steps=2, bootstrap=50, permutations=50)
+    assert before.settings == ScoreConfig(version=1, features="channels", steps=2, bootstrap=50, permutations=50)
     if bank.renderer != renderer_sha256():
         pytest.skip("another build of the renderer draws other masks")
     result = score(load_agent(AGENTS[0]), bank, gather(bank), before.settings)

@@ -45,7 +45,7 @@ def test_presets_are_the_defaults_of_the_code() -> None:
     for group, defaults in (("scoring", asdict(ScoreConfig())), ("played", asdict(BankSettings()))):
         assert yaml.safe_load((ROOT / f"conf/{group}/default.yaml").read_text()) == defaults
     first = configuration("score", "agent=any", "scoring=version1")
-    assert picked(ScoreConfig, first) == ScoreConfig.of_version(1)
+    assert picked(ScoreConfig, first) == ScoreConfig(version=1)
 
 
 @pytest.mark.parametrize("experiment", ["orbay2020", "hilton2020"])

@@ -118,7 +118,7 @@ def test_details_say_what_the_numbers_rest_on(record: Record) -> None:
 
 def test_a_record_of_version_1_names_its_own_kinds_and_cut_offs(record: Record) -> None:
     headline = replace(record.headline, classes={"surface": 1.0}, eligible=["coin", "surface"])
-    first = replace(record, version=1, headline=headline, settings=ScoreConfig.of_version(1), cutoffs=Cutoffs())
+    first = replace(record, version=1, headline=headline, settings=ScoreConfig(version=1), cutoffs=Cutoffs())
     assert sentence("a", first) == "a: 2 of 8 nmf features of layer 2b are interpretable (edge of the ground)."
     lines = dict(details(first))
     assert lines["score"] == "version 1"

@@ -37,7 +37,7 @@ def test_version_1_is_scored_beside_it_at_the_default_layer_without_controls(tmp
 
 
 def test_a_study_of_version_1_has_nothing_beside_it(tmp_path: Path) -> None:
-    study = Study(tmp_path, BankSettings(), ScoreConfig.of_version(1))
+    study = Study(tmp_path, BankSettings(), ScoreConfig(version=1))
     assert study.versions == (1,)
     assert [config.features for config in settings_of(study, AGENT, "2a", FEATURES)] == list(FEATURES)
 

@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).parents[3] / "results/results.parquet"
 
 def test_columns_are_those_that_are_shipped_and_say_what_the_score_says(bank: FrameBank, evidence: Evidence) -> None:
     agent = untrained_agent("nature", EnvOptions(), 0)
-    scored = score(agent, bank, evidence, ScoreConfig.of_version(1, steps=2, refits=2, bootstrap=20, permutations=9))
+    scored = score(agent, bank, evidence, ScoreConfig(version=1, steps=2, refits=2, bootstrap=20, permutations=9))
     columns = numbers(scored)
     shipped = list(pd.read_parquet(SHIPPED).columns)
     assert list(columns) == shipped[shipped.index("version") :]

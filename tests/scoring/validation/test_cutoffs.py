@@ -28,7 +28,7 @@ def curves(of: dict[str, dict[tuple[int, float, float], float]]) -> Curves:
         for features in FEATURES
         for candidate in product(WIDTHS, OBJECTS, FIXED)
     ]
-    return Curves(rows, (4, 0.15, 0.35))
+    return Curves(rows, (2, 0.125, 0.35))
 
 
 def test_the_best_that_keeps_rotated_channels_low_is_chosen_and_of_those_near_it_the_strictest() -> None:

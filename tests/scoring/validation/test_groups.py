@@ -61,7 +61,7 @@ DETAILS: dict[str, Any] = {
             CurveRow(half, features, width, objects, fixed, 0.9 - fixed if features == "rotated" else 1 - fixed)
             for half, features, width, objects, fixed in product(HALVES, FEATURES, WIDTHS, OBJECTS, FIXED)
         ],
-        (4, 0.15, 0.35),
+        (2, 0.125, 0.35),
     ),
 }
 
