@@ -52,7 +52,7 @@ DETAILS: dict[str, Any] = {
         ["trained", "value"],
     ),
     "permuted_targets": PermutedTargets(
-        {name: DistilledRow(**TERMS, loss=0.09, fraction=0.0) for name in ("right", "shuffled")}, LEVEL
+        {name: [DistilledRow(**TERMS, loss=0.09, fraction=0.0)] * 2 for name in ("right", "shuffled")}, LEVEL
     ),
     "published": Published([2.4, 0.3, 0.4], (2.0, 1.9, 2.2)),
     "pairs": Pairs([Pair("a", "nmf", "coin", 0.2, 0.9)]),
@@ -114,7 +114,7 @@ def test_details_are_written_row_by_row() -> None:
     assert randomised["rows"][1] == row
     assert randomised["level"] == {name: [value, 0.01] for name, value in TERMS.items()}
     assert randomised["stages"] == ["trained", "value"]
-    assert written("permuted_targets")["rows"]["right"] == TERMS | {"loss": 0.09, "fraction": 0.0}
+    assert written("permuted_targets")["rows"]["right"] == [TERMS | {"loss": 0.09, "fraction": 0.0}] * 2
     assert written("untrained")["rows"][0] == TERMS | {
         "network": "clear",
         "seed": 0,
