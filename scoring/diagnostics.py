@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from rollouts.errors import InputError
-from scoring.evidence import Counterfactual
+from scoring.changes import Counterfactual
 from scoring.explain.base import Attribution
 from scoring.explain.geometry import cell_weights
 from scoring.features.base import FeatureSet, residual

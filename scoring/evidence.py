@@ -1,11 +1,9 @@
 """What a bank shows, whoever is scored on it: masks of every class and frames with a class taken away."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import fftconvolve
 
 from rollouts.bank import FrameBank
 from rollouts.errors import InputError
@@ -14,24 +12,10 @@ from rollouts.masks import Masks, Renderer
 from rollouts.procgen_state import State
 from rollouts.progress import Update, silent
 from rollouts.renderers import RENDERERS
-
-CHANGED = 128
-"""Frames of a class that are changed at most, and frames that are followed into the next one at most."""
+from scoring.changes import Counterfactual, changed_frames, spread_out
 
 BoolArray = NDArray[np.bool_]
 Frames = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Counterfactual:
-    """`frames` (M, 64, 64, 3) are the bank's frames `index` (M,) changed.
-
-    `where` (M, 64, 64) is what was changed, None where it is all that shows of the class.
-    """
-
-    index: NDArray[np.int64]
-    frames: Frames
-    where: BoolArray | None = None
 
 
 @dataclass(frozen=True)
@@ -122,35 +106,12 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
         regions = renderer.regions(state, visible) if game.has_regions else None
         masks[i], objects[i] = game.kind_masks(drawn, regions), game.object_mask(drawn)
         progress(1)
-    removed, control = {}, {}
-    displays = game.displays(masks)
-    for c, kind in enumerate(game.kinds):
-        if not kind.removable or game.removed_with(kind) != kind.name:
-            continue
-        chosen = spread_out(np.flatnonzero(masks[:, c].any(axis=(1, 2))), bank.environment, generator)
-        states = [renderer.parse(bank.states[i]) for i in chosen]
-        gone = [renderer.render(renderer.without_drawn(state, kind.drawn)) for state in states]
-        removed[kind.name] = list(zip(map(int, chosen), gone, strict=True))
-        if kind.controlled:
-            control[kind.name] = _moved(bank, renderer, masks[:, c], objects | displays, chosen, generator)
-    for kind, shows in zip(game.kinds, np.moveaxis(masks, 1, 0), strict=True):
-        if kind.display:
-            removed[kind.name] = _other_displays(bank, shows, generator)
-    moved, outlined = {}, None
-    walls = np.flatnonzero(masks[:, game.flags("movable")].any(axis=(1, 2, 3)))
-    for c, kind in enumerate(game.kinds):
-        if kind.movable and kind.region is not None:
-            shows = np.flatnonzero(masks[:, c].any(axis=(1, 2)))
-            moved[kind.name] = _pieces_moved(bank, renderer, views, kind.region, shows, generator)
-    if walls.size:
-        chosen = spread_out(walls, bank.environment, generator)
-        outlined = Counterfactual(chosen, np.stack([_outline(bank.frames[i], renderer, *views[i]) for i in chosen]))
+    removed, control, outlined = changed_frames(bank, renderer, game, views, masks, objects, generator)
     following, tracks = None, None
     if bank.next_frames is not None:
         index = np.array(sorted(followed), dtype=np.int64)
         following, tracks = Counterfactual(index, bank.next_frames[index]), _tracks(tracked, index)
-    changed = _stack(removed) | _stack_pieces(moved)
-    return Evidence(game, masks, objects, following, tracks, changed, _stack(control), outlined)
+    return Evidence(game, masks, objects, following, tracks, removed, control, outlined)
 
 
 def masks_of(bank: FrameBank, game: Game, progress: Update = silent) -> BoolArray:
@@ -167,57 +128,6 @@ def masks_of(bank: FrameBank, game: Game, progress: Update = silent) -> BoolArra
     return masks
 
 
-def spread_out(
-    frames: NDArray[np.int64], environment: NDArray[np.int32], generator: np.random.Generator, most: int = CHANGED
-) -> NDArray[np.int64]:
-    """At most `most` of `frames`, sorted: at random, and as equal a number from each environment as there are."""
-    return np.sort(in_turn(frames, environment, generator)[:most])
-
-
-def in_turn(
-    frames: NDArray[np.int64], environment: NDArray[np.int32], generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """All of `frames` at random, one of each environment before a second of any."""
-    shuffled = generator.permutation(frames)
-    labels, turn = environment[shuffled], np.zeros(len(shuffled), dtype=np.int64)
-    for label in np.unique(labels):
-        turn[labels == label] = np.arange(np.count_nonzero(labels == label))
-    return shuffled[np.argsort(turn, kind="stable")]
-
-
-def _pieces_moved(
-    bank: FrameBank,
-    renderer: Renderer,
-    views: Sequence[tuple[State, Masks]],
-    region: str,
-    shows: NDArray[np.int64],
-    generator: np.random.Generator,
-) -> list[tuple[int, Frames, BoolArray]]:
-    """Frames with a piece of a region elsewhere, and where it was: at random, of frames in which one can be moved.
-
-    An edit that does not show, of a face at the edge of the screen, is none.
-    """
-    pieces: list[tuple[int, Frames, BoolArray]] = []
-    for i in in_turn(shows, bank.environment, generator):
-        possible = list(renderer.edits(views[i][0], region, views[i][1]))
-        for number in generator.permutation(len(possible)):
-            edited, where = possible[number]
-            frame = renderer.render(edited)
-            if (frame != bank.frames[i]).any():
-                pieces.append((int(i), frame, where))
-                break
-        if len(pieces) == CHANGED:
-            break
-    return sorted(pieces, key=lambda piece: piece[0])
-
-
-def _outline(frame: Frames, renderer: Renderer, state: State, visible: Masks) -> Frames:
-    """A frame whose walls are painted with another background: their outline is what is left of them."""
-    wall = visible.drawn[visible.names.index("wall")]
-    elsewhere = renderer.render(renderer.without_drawn(renderer.with_other_background(state), ("wall",)))
-    return np.where(wall[..., None], elsewhere, frame)
-
-
 def _continued(bank: FrameBank, renderer: Renderer) -> list[int]:
     """Frames whose next frame is of the same episode."""
     if bank.next_states is None:
@@ -226,27 +136,6 @@ def _continued(bank: FrameBank, renderer: Renderer) -> list[int]:
         [renderer.parse(data).episode["cur_time"] for data in states] for states in (bank.states, bank.next_states)
     ]
     return [i for i, (now, after) in enumerate(zip(*times, strict=True)) if after == now + 1]
-
-
-def _moved(
-    bank: FrameBank,
-    renderer: Renderer,
-    masks: BoolArray,
-    occupied: BoolArray,
-    chosen: NDArray[np.int64],
-    generator: np.random.Generator,
-) -> list[tuple[int, Frames]]:
-    """The chosen frames with a class where it is, and its silhouette cut out of the background at a free place.
-
-    `masks` (N, 64, 64) are the class's, and `occupied` (N, 64, 64) is where nothing may be cut out.
-    """
-    moved = []
-    for i in chosen:
-        place = move_silhouette(masks[i], occupied[i], generator)
-        if place is not None:
-            elsewhere = renderer.render(renderer.with_other_background(renderer.parse(bank.states[i])))
-            moved.append((int(i), np.where(place[..., None], elsewhere, bank.frames[i])))
-    return moved
 
 
 def _follow(game: Game, visible: Masks, following: Masks) -> list[tuple[int, BoolArray, BoolArray]]:
@@ -264,43 +153,3 @@ def _tracks(tracked: list[tuple[int, int, BoolArray, BoolArray]], followed: NDAr
     frame, kind = (np.array([track[part] for track in tracked], dtype=np.int64) for part in (0, 1))
     before, after = (np.array([track[part] for track in tracked], dtype=bool).reshape(-1, 64, 64) for part in (2, 3))
     return Tracks(np.searchsorted(followed, frame), kind, before, after)
-
-
-def move_silhouette(silhouette: BoolArray, occupied: BoolArray, generator: np.random.Generator) -> BoolArray | None:
-    """The silhouette (64, 64) moved to a random place of the frame where nothing is `occupied`, or None without one."""
-    rows, columns = np.flatnonzero(silhouette.any(axis=1)), np.flatnonzero(silhouette.any(axis=0))
-    shape = silhouette[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    overlap = fftconvolve(occupied.astype(float), shape[::-1, ::-1].astype(float), mode="valid")
-    free = np.argwhere(overlap < 0.5)
-    if not len(free):
-        return None
-    row, column = free[generator.integers(len(free))]
-    moved = np.zeros_like(silhouette)
-    moved[row : row + shape.shape[0], column : column + shape.shape[1]] = shape
-    return moved
-
-
-def _other_displays(bank: FrameBank, masks: BoolArray, generator: np.random.Generator) -> list[tuple[int, Frames]]:
-    """Frames with what another frame has painted in the place of `masks` (N, 64, 64), if there is another."""
-    if not masks.any() or len(bank) == 1:
-        return []
-    shift = int(generator.integers(1, len(bank)))
-    return [
-        (i, np.where(masks[i][..., None], bank.frames[(i + shift) % len(bank)], bank.frames[i]))
-        for i in spread_out(np.arange(len(bank)), bank.environment, generator)
-    ]
-
-
-def _stack(changed: dict[str, list[tuple[int, Frames]]]) -> dict[str, Counterfactual]:
-    return {
-        name: Counterfactual(np.array([i for i, _ in pairs], dtype=np.int64), np.stack([frame for _, frame in pairs]))
-        for name, pairs in changed.items()
-        if pairs
-    }
-
-
-def _stack_pieces(changed: dict[str, list[tuple[int, Frames, BoolArray]]]) -> dict[str, Counterfactual]:
-    stacked = _stack({name: [(i, frame) for i, frame, _ in pieces] for name, pieces in changed.items()})
-    return {
-        name: replace(one, where=np.stack([where for _, _, where in changed[name]])) for name, one in stacked.items()
-    }

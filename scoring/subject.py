@@ -13,7 +13,8 @@ from rollouts.bank import FrameBank
 from rollouts.game import Game
 from rollouts.masks import dilate
 from rollouts.progress import Update, silent
-from scoring.evidence import Counterfactual, Evidence
+from scoring.changes import Counterfactual
+from scoring.evidence import Evidence
 from scoring.explain.base import Attribution, normalise
 from scoring.explain.geometry import LayerGeometry, average_over_cells, layer_geometry
 from scoring.explain.methods import attribute

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("rollouts", "agents"),
     ("scoring.threads", "scoring.metrics", "scoring.explain"),
-    ("scoring.draw", "scoring.features", "scoring.rules"),
+    ("scoring.draw", "scoring.features", "scoring.rules", "scoring.changes"),
     ("scoring.evidence", "scoring.settings"),
     ("scoring.subject", "scoring.naming"),
     ("scoring.verdict",),

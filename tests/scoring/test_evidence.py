@@ -11,7 +11,8 @@ from rollouts.coinrun.table import COINRUN
 from rollouts.collecting import SPREAD
 from rollouts.errors import InputError
 from rollouts.masks import dilate
-from scoring.evidence import Evidence, gather, move_silhouette, spread_out
+from scoring.changes import move_silhouette, spread_out
+from scoring.evidence import Evidence, gather
 from scoring.explain.geometry import average_over_cells
 from scoring.features.channels import Channels
 from scoring.subject import explain
