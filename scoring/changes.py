@@ -1,6 +1,6 @@
 """Frames of a bank with one kind of thing changed: taken out, moved, showing something else, or painted over."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,7 +35,7 @@ def changed_frames(
     bank: FrameBank,
     renderer: Renderer,
     game: Game,
-    views: Sequence[tuple[State, Masks]],
+    views: Mapping[int, tuple[State, Masks]],
     masks: BoolArray,
     objects: BoolArray,
     generator: np.random.Generator,
@@ -62,12 +62,12 @@ def changed_frames(
     for kind, shows in zip(game.kinds, np.moveaxis(masks, 1, 0), strict=True):
         if kind.movable and kind.region is not None:
             shown = np.flatnonzero(shows.any(axis=(1, 2)))
-            pieces[kind.name] = _pieces_moved(bank, renderer, views, kind.region, shown, generator)
+            pieces[kind.name] = pieces_moved(bank, renderer, views, kind.region, shown, generator)
     outlined = None
     walls = np.flatnonzero(masks[:, game.flags("movable")].any(axis=(1, 2, 3)))
     if walls.size:
         chosen = spread_out(walls, bank.environment, generator)
-        outlined = Counterfactual(chosen, np.stack([_outline(bank.frames[i], renderer, *views[i]) for i in chosen]))
+        outlined = Counterfactual(chosen, np.stack([outline(bank.frames[i], renderer, *views[i]) for i in chosen]))
     return _stack(removed) | _stack_pieces(pieces), _stack(control), outlined
 
 
@@ -89,15 +89,16 @@ def in_turn(
     return shuffled[np.argsort(turn, kind="stable")]
 
 
-def _pieces_moved(
+def pieces_moved(
     bank: FrameBank,
     renderer: Renderer,
-    views: Sequence[tuple[State, Masks]],
+    views: Mapping[int, tuple[State, Masks]],
     region: str,
     shows: NDArray[np.int64],
     generator: np.random.Generator,
+    most: int = CHANGED,
 ) -> list[tuple[int, Frames, BoolArray]]:
-    """Frames with a piece of a region elsewhere, and where it was: at random, of frames in which one can be moved.
+    """At most `most` frames with a piece of a region elsewhere, and where it was: at random, of those that allow it.
 
     An edit that does not show, of a face at the edge of the screen, is none.
     """
@@ -110,12 +111,12 @@ def _pieces_moved(
             if (frame != bank.frames[i]).any():
                 pieces.append((int(i), frame, where))
                 break
-        if len(pieces) == CHANGED:
+        if len(pieces) == most:
             break
     return sorted(pieces, key=lambda piece: piece[0])
 
 
-def _outline(frame: Frames, renderer: Renderer, state: State, visible: Masks) -> Frames:
+def outline(frame: Frames, renderer: Renderer, state: State, visible: Masks) -> Frames:
     """A frame whose walls are painted with another background: their outline is what is left of them."""
     wall = visible.drawn[visible.names.index("wall")]
     elsewhere = renderer.render(renderer.without_drawn(renderer.with_other_background(state), ("wall",)))
@@ -125,7 +126,7 @@ def _outline(frame: Frames, renderer: Renderer, state: State, visible: Masks) ->
 def _silhouettes(
     bank: FrameBank,
     renderer: Renderer,
-    views: Sequence[tuple[State, Masks]],
+    views: Mapping[int, tuple[State, Masks]],
     masks: BoolArray,
     occupied: BoolArray,
     chosen: NDArray[np.int64],

@@ -94,11 +94,11 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
     masks = np.zeros((len(bank), len(game.kinds), 64, 64), dtype=bool)
     objects = np.zeros((len(bank), 64, 64), dtype=bool)
     tracked: list[tuple[int, int, BoolArray, BoolArray]] = []
-    views: list[tuple[State, Masks]] = []
+    views: dict[int, tuple[State, Masks]] = {}
     for i, data in enumerate(bank.states):
         state = renderer.parse(data)
         visible = renderer.masks(state)
-        views.append((state, visible))
+        views[i] = state, visible
         if i in followed and bank.next_states is not None:
             later = renderer.masks(renderer.parse(bank.next_states[i]))
             tracked += [(i, *pair) for pair in _follow(game, visible, later)]

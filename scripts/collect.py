@@ -1,6 +1,7 @@
 """Collect a frame bank: python scripts/collect.py agent=zoo/compact-hard-all.safetensors bank=spread"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -12,9 +13,11 @@ from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked
+from rollouts.bank import FrameBank
+from scoring.draw.edits import edits_figure
 from scoring.draw.masks import concepts_figure, masks_figure
 
-PICTURE, CONCEPTS = "masks.png", "concepts.png"
+PICTURE, CONCEPTS, EDITS = "masks.png", "concepts.png", "edits.png"
 
 
 def folder(config: Mapping[str, Any]) -> str:
@@ -33,13 +36,18 @@ def task(config: DictConfig) -> str | None:
         if finished:
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return FINISHED
+        pictures: list[tuple[str, Callable[[Path, FrameBank], None]]] = [(PICTURE, masks_figure)]
         if bank.options.rules.concepts:
-            concepts_figure(run / CONCEPTS, bank)
-        masks_figure(run / PICTURE, bank)
+            pictures = [(CONCEPTS, concepts_figure), (EDITS, edits_figure), *pictures]
+        with track("Drawing", len(pictures)) as update:
+            for name, draw in pictures:
+                draw(run / name, bank)
+                update(1, name)
         CONSOLE.print(
             f"{run / FILE}: {len(bank)} frames and {len(bank.pool)} to fit on, played by {', '.join(bank.players)}"
         )
-        CONSOLE.print(f"{run / PICTURE}, {CONCEPTS}: some of them, with what is masked")
+        drawn = ", ".join(str(run / name) for name, _ in pictures)
+        CONSOLE.print(f"{drawn}: some of them, with what is masked or moved")
     return None
 
 

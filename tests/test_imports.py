@@ -9,8 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = (
     ("rollouts", "agents"),
-    ("scoring.threads", "scoring.metrics", "scoring.explain"),
-    ("scoring.draw", "scoring.features", "scoring.rules", "scoring.changes"),
+    ("scoring.threads", "scoring.metrics", "scoring.explain", "scoring.changes"),
+    ("scoring.draw", "scoring.features", "scoring.rules"),
     ("scoring.evidence", "scoring.settings"),
     ("scoring.subject", "scoring.naming"),
     ("scoring.verdict",),

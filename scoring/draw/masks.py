@@ -80,7 +80,7 @@ def concepts_figure(path: Path, bank: FrameBank, columns: int = 6) -> None:
             image[masks[number, c]] = to_rgb(kind.colour)
             axis.imshow(image, interpolation="nearest")
         own[0].set_title(kind.words + ("" if kind.headline else " *"), fontsize=8, loc="left")
-    figure.text(0.005, 0.004, "* described, not counted", fontsize=8)
+    figure.text(0.005, 0.004, "* no feature is named after it", fontsize=8)
     figure.subplots_adjust(left=0.005, right=0.995, top=0.955, bottom=0.03, wspace=0.04, hspace=0.17)
     save(figure, path)
 
