@@ -16,7 +16,7 @@ from scoring.draw.words import NONE, percent, plain, with_interval
 from scoring.metrics.energies import MIN_EPISODES
 from scoring.numbers import METRICS, Metric
 from scoring.pipeline import Score
-from scoring.record import Record
+from scoring.record import Brief, Record
 from scoring.rules import version_numbered
 from scoring.subject import MIN_ENVIRONMENTS
 
@@ -88,10 +88,17 @@ def classes_words(classes: Mapping[str, float], game: Game) -> str:
     return ", ".join(words) or "none"
 
 
+def _first(brief: Brief | None) -> str:
+    return (
+        NONE if brief is None else f"{plain(brief.interpretable_fraction, '.2f')}, {plain(brief.graded_score, '.2f')}"
+    )
+
+
 COMPARED: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("version of the score", lambda r: str(r.version)),
     ("interpretable fraction", lambda r: with_interval(r.headline.interpretable_fraction)),
     ("graded score", lambda r: with_interval(r.headline.graded_score)),
+    ("  version 1: fraction, graded score", lambda r: _first(r.diagnostics.version_1)),
     ("classes found", lambda r: classes_words(r.headline.classes, game_of(r))),
     ("lift, bits", lambda r: with_interval(r.diagnostics.lift)),
     ("localisation, bits", lambda r: with_interval(r.diagnostics.localisation)),

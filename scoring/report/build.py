@@ -40,7 +40,7 @@ def score_agents(
     scores = {}
     with track("Scoring", len(agents)) as update:
         for name, agent in agents:
-            scores[name] = score_subject(agent, subjects[name], config)
+            scores[name] = score_subject(agent, subjects[name], config, beside=True)
             update(1, name)
     return scores
 

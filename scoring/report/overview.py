@@ -119,8 +119,11 @@ def details(record: Record) -> list[tuple[str, str]]:
     versions = {name: version[:12] for name, version in record.versions.items()}
     eligible = [game_of(record).kind(name).words for name in record.headline.eligible]
     asked = {name: value for name, value in asdict(record.cutoffs).items() if value is not None}
+    first = record.diagnostics.version_1
+    beside = [] if first is None else [("version 1 of the score, not to be compared", _listed(asdict(first)))]
     return [
         ("score", f"version {record.version}"),
+        *beside,
         ("network", agent.network),
         ("weights (SHA-256)", agent.weights_sha256[:16]),
         ("trained for", f"{agent.steps:,} steps" if agent.steps else "nothing (untrained)"),
