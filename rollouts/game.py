@@ -60,7 +60,7 @@ class Game:
     does. An episode that is completed returns `completed_return`, any other nothing; `completed_words` say it of the
     agent. `hazards` are what ends an episode otherwise. `guide` tells people who have never seen the game what is in
     it: pairs of a word and what there is to know of it. `kinds` are those of version 1 of the score, `concepts` those
-    of version 2, with the kinds of version 1 among them; nothing where the game has not been given any.
+    of version 2; nothing where the game has not been given any.
     """
 
     name: str
@@ -85,7 +85,8 @@ class Game:
     @property
     def widest(self) -> "Game":
         """The game with all the kinds that any version of the score looks at."""
-        return self.with_concepts() if self.concepts else self
+        missing = [kind for kind in self.kinds if kind.name not in {concept.name for concept in self.concepts}]
+        return replace(self, kinds=(*self.concepts, *missing)) if self.concepts else self
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -33,12 +33,13 @@ class Judged:
 
     @cached_property
     def detected(self) -> tuple[FloatArray, FloatArray]:
-        """Intersection over union and average precision (K, C) of the activations along each direction."""
-        activations = self.subject.own.activations
-        if activations is None:
-            nothing = np.full(self.verdict.kappa.shape, np.nan)
-            return nothing, nothing
-        return detection(along(activations, self.basis.directions), self.subject.masks(self.config.dilation).shares)
+        """Intersection over union and average precision (K, C) along each direction, of eligible kinds."""
+        activations, allowed = self.subject.own.activations, self.subject.eligible
+        iou, precision = (np.full(self.verdict.kappa.shape, np.nan) for _ in range(2))
+        if activations is not None and allowed.any():
+            shares = self.subject.masks(self.config.dilation).shares[:, allowed]
+            iou[:, allowed], precision[:, allowed] = detection(along(activations, self.basis.directions), shares)
+        return iou, precision
 
     @cached_property
     def p(self) -> FloatArray:

@@ -124,7 +124,10 @@ class Subject:
         return maps if kernel is None else push_forward(maps, kernel, self.geometry)
 
     def measure(self, basis: FeatureSet, widened: Sequence[WideMasks], kernel: Maps | None = None) -> list[Measured]:
-        """What a basis yields with each of the bank's `widened` masks; they are of pixels where there is a kernel."""
+        """What a basis yields with each of the bank's `widened` masks; they are of pixels where there is a kernel.
+
+        Permutation tests can be made with the first of them.
+        """
         cells = basis.transform(self.own)
         raw = cells if kernel is None else push_forward(cells, kernel, self.geometry)
         maps, attributed = normalise(raw)
@@ -134,10 +137,14 @@ class Subject:
             for changes in (self._removals(), self._controls(), self._outlines())
         )
         steady = self._stability(raw, basis, kernel, [wide.dilation for wide in widened])
-        together = Energies.from_maps(maps, np.concatenate(masks, axis=1), self.bank.environment, self.bank.time)
+        when = self.bank.environment, self.bank.time
+        energies = [Energies.from_maps(maps, masks[0], *when)]
+        if masks[1:]:
+            others = Energies.from_maps(maps, np.concatenate(masks[1:], axis=1), *when, aligned=False)
+            energies += others.split(len(masks) - 1)
         return [
             Measured(cells, maps, attributed, *of_width)
-            for of_width in zip(together.split(len(masks)), removal, control, outline, steady, strict=True)
+            for of_width in zip(energies, removal, control, outline, steady, strict=True)
         ]
 
     def _removals(self) -> Changes:

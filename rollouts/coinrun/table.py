@@ -1,6 +1,5 @@
 """CoinRun as data: what there is in it, what that means to the agent, and how it looks."""
 
-from dataclasses import replace
 from functools import partial
 
 from rollouts.coinrun.concepts import surface
@@ -74,8 +73,6 @@ CONCEPTS = (
         still=True,
         region="screen_edge",
     ),
-    replace(_SURFACE, headline=False, key="k"),
-    replace(_INSIDE, key="i"),
 )
 """What people see in an agent's features (Hilton et al. 2020), as version 2 of the score has it."""
 COINRUN = Game(

@@ -30,7 +30,9 @@ class Energies:
 
     With E environments of `samples` frames each, K features and C classes:
 
-    - `aligned` (K, C, E, E): sum over t of G[(e, t), (f, t)], the maps of e on the masks of f at equal sampling time;
+    - `on_class` (K, C, E): sum over i in e of G[i, i], the maps on their own masks;
+    - `aligned` (K, C, E, E): sum over t of G[(e, t), (f, t)], the maps of e on the masks of f at equal sampling time,
+      which permutations alone need (None where it was not asked for);
     - `between` (K, C, E, E): sum over i in e, j in f of G[i, j], and 0 at e = f;
     - `within` (K, C, E, E): sum over i in e, j in f of M_ik G[j, i], the maps of f on the masks of e, weighted by mass;
     - `signed` (K, C, E): sum over i in e and p of alpha y, and `mass` (K, E): sum over i in e of M_ik;
@@ -40,7 +42,8 @@ class Energies:
     multiplicities), and return (..., K, C).
     """
 
-    aligned: FloatArray
+    on_class: FloatArray
+    aligned: FloatArray | None
     between: FloatArray
     within: FloatArray
     signed: FloatArray
@@ -49,9 +52,10 @@ class Energies:
     samples: int
 
     @classmethod
-    def from_maps(cls, alpha: Maps, masks: Maps, environment: Labels, time: Labels) -> "Energies":
+    def from_maps(cls, alpha: Maps, masks: Maps, environment: Labels, time: Labels, aligned: bool = True) -> "Energies":
         """From `alpha` (N, K, H, W), `masks` (N, C, H, W), `environment` (N,) and sampling `time` (N,), in any order.
 
+        `aligned` is what takes most of the time; permutation tests alone need it.
         Raises `InputError` for shapes that do not match, and unless all environments have frames at the same times.
         """
         check_axes(alpha=(alpha, "N K H W"), masks=(masks, "N C H W"), environment=(environment, "N"), time=(time, "N"))
@@ -61,10 +65,15 @@ class Energies:
             _class_first(maps, order).reshape(maps.shape[1], environments, samples, -1) for maps in (alpha, masks)
         )
         features, classes, cells = len(signed_maps), len(y), y.shape[-1]
-        signed = np.empty((features, classes, environments))
-        for e in range(environments):
-            signed[:, :, e] = signed_maps[:, e].reshape(features, -1) @ y[:, e].reshape(classes, -1).T
+
+        def own(maps: FloatArray) -> FloatArray:
+            """Of each environment's maps on its own masks (K, C, E)."""
+            sums = (maps[:, e].reshape(features, -1) @ y[:, e].reshape(classes, -1).T for e in range(environments))
+            return np.stack(list(sums), axis=2)
+
+        signed = own(signed_maps)
         w = np.abs(signed_maps, out=signed_maps)
+        on_class = own(w)
         w_summed, frame_mass = w.sum(axis=2), w.sum(axis=3)
 
         def pairs(left: FloatArray, right: FloatArray) -> FloatArray:
@@ -73,9 +82,10 @@ class Energies:
             product = left.reshape(-1, n) @ right.reshape(-1, n).T
             return np.moveaxis(product.reshape(features, environments, classes, environments), 2, 1).copy()
 
-        aligned = pairs(w.reshape(features, environments, -1), y.reshape(classes, environments, -1))
+        of_environment = w.reshape(features, environments, -1), y.reshape(classes, environments, -1)
+        all_pairs = pairs(*of_environment) if aligned else None
         between = pairs(w_summed, y.sum(axis=2))
-        within = np.empty_like(aligned)
+        within = np.empty_like(between)
         for start in range(0, environments, BLOCK):
             block = range(start, min(start + BLOCK, environments))
             weighted = np.stack([np.tensordot(frame_mass[:, e], y[:, e], axes=(1, 1)) for e in block], axis=2)
@@ -84,15 +94,16 @@ class Energies:
         same = np.arange(environments)
         between[:, :, same, same] = 0
         uniform = np.einsum("ket,cet->kce", frame_mass, y.mean(axis=3), optimize=True)
-        return cls(aligned, between, within, signed, uniform, frame_mass.sum(axis=2), samples)
+        return cls(on_class, all_pairs, between, within, signed, uniform, frame_mass.sum(axis=2), samples)
 
     def of_classes(self, chosen: BoolArray | slice) -> "Energies":
         """The energies of some of the classes (C,)."""
-        aligned, between, within, signed, uniform = (
+        aligned = None if self.aligned is None else np.ascontiguousarray(self.aligned[:, chosen])
+        on_class, between, within, signed, uniform = (
             np.ascontiguousarray(sums[:, chosen])
-            for sums in (self.aligned, self.between, self.within, self.signed, self.uniform)
+            for sums in (self.on_class, self.between, self.within, self.signed, self.uniform)
         )
-        return Energies(aligned, between, within, signed, uniform, self.mass, self.samples)
+        return Energies(on_class, aligned, between, within, signed, uniform, self.mass, self.samples)
 
     def split(self, parts: int) -> list["Energies"]:
         """The energies of `parts` equal groups of consecutive classes."""
@@ -164,7 +175,7 @@ class Energies:
         return _linear(m, self.mass)[..., None]
 
     def _on_class(self, m: FloatArray) -> FloatArray:
-        return _linear(m, np.diagonal(self.aligned, axis1=2, axis2=3))
+        return _linear(m, self.on_class)
 
 
 @dataclass(frozen=True)

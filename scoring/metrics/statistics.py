@@ -147,6 +147,8 @@ def permutation_p_values(energies: Energies, draws: int = 9999, seed: int = 0) -
     """
     environments = energies.environments
     _require_environments(environments)
+    if energies.aligned is None:
+        raise InputError("Permutations need the energies of maps on the masks of other environments.")
     permutations = np.random.default_rng(seed).permuted(np.tile(np.arange(environments), (draws, 1)), axis=1)
     pairs = np.ascontiguousarray(np.moveaxis(energies.aligned, (2, 3), (0, 1)))
     everyone = np.arange(environments)

@@ -41,7 +41,7 @@ class Study:
     def ways(self) -> tuple[ScoreConfig, ...]:
         """How agents are scored: with the study's own version of the score, and with version 1 beside a later one.
 
-        Version 1 has its own dilation, and all other settings of the study.
+        Version 1 has all other settings of the study.
         """
         if self.scoring.version == 1:
             return (self.scoring,)

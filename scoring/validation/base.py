@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from agents.checkpoint import Agent
 from rollouts.bank import FrameBank
+from rollouts.game import Game
 from scoring.evidence import Evidence
 from scoring.features.base import FeatureSet
 from scoring.features.kinds import kind_named
@@ -59,8 +60,14 @@ def reported(name: str, value: float, note: str) -> Check:
 def explained(
     agent: Agent, bank: FrameBank, evidence: Evidence, pool: bool = False, steps: int = SETTINGS.steps
 ) -> Subject:
-    """Attributions of the value at the network's default layer."""
+    """Attributions of the value at the network's default layer, and of the evidence the kinds of the version."""
+    evidence = evidence.with_kinds(game_of(bank))
     return explain(agent.network, agent.network.default_layer, bank, evidence, steps=steps, pool=pool)
+
+
+def game_of(bank: FrameBank) -> Game:
+    """The bank's game with the kinds of the version that is validated."""
+    return SETTINGS.definition.game(bank.options.rules)
 
 
 def judged(subject: Subject, features: str, settings: ScoreConfig = SETTINGS, fit: int = 0) -> Judged:

@@ -13,7 +13,7 @@ from scoring.evidence import Evidence, gather, masks_of
 from scoring.explain.base import Attribution
 from scoring.explain.methods import attribute
 from scoring.subject import Subject
-from scoring.validation.base import Outcome, explained
+from scoring.validation.base import Outcome, explained, game_of
 from scoring.validation.levels import Level, channel_levels
 from scoring.validation.planted import Lesson
 from scoring.validation.untrained import Untrained, untrained
@@ -43,7 +43,7 @@ class Material:
     def _play(self, agent: Agent, plan: BankPlan, seed: int) -> Played:
         bank = collect([("agent", Player(agent, seed))], agent.options.unseen(), plan, seed, self.threads)
         self.progress(0, "frames")
-        evidence = gather(bank)
+        evidence = gather(bank, game=game_of(bank))
         self.progress(0, "masks")
         return bank, evidence
 
@@ -54,8 +54,9 @@ class Material:
 
     @cached_property
     def lesson(self) -> Lesson:
-        seed, game = LESSON_SEED + self.seed, self.agent.options.rules.widest
+        seed = LESSON_SEED + self.seed
         bank = collect([("agent", Player(self.agent, seed))], self.agent.options.unseen(), LESSON, seed, self.threads)
+        game = game_of(bank)
         lesson = Lesson(game, bank.frames, masks_of(bank, game))
         self.progress(0, "lesson")
         return lesson

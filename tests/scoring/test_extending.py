@@ -70,7 +70,7 @@ def test_a_metric(monkeypatch: pytest.MonkeyPatch, bank: FrameBank, evidence: Ev
     monkeypatch.setattr(numbers, "METRICS", (*numbers.METRICS, names["METRIC"]))
     result = score(untrained_agent("compact", EnvOptions(), seed=0), bank, evidence, FAST)
     table = feature_frame(result)
-    k, c = 3, COINRUN.widest.index("crate")
+    k, c = 3, COINRUN.with_concepts().index("crate")
     shares = result.judged.subject.masks(FAST.dilation).shares[:, c]
     hits = [
         float(share[np.unravel_index(np.abs(maps).argmax(), maps.shape)] > 0)

@@ -81,11 +81,11 @@ def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, e
         assert word in text
     assert found.record.headline.features == 4
     table = feature_frame(found)
-    assert len(table) == 4 * len(COINRUN.widest.names)
-    assert set(table["class"]) == set(COINRUN.widest.names)
+    assert len(table) == 4 * len(COINRUN.with_concepts().names)
+    assert set(table["class"]) == set(COINRUN.with_concepts().names)
     share = table.groupby("feature")["share"].first()
     assert share.sum() == pytest.approx(1)
-    assert comparison([("a", found.record), ("b", found.record)]).row_count == 10
+    assert comparison([("a", found.record), ("b", found.record)]).row_count == 11
     assert features_table(found).row_count == 4
     assert all(label(found, k).startswith(f"{k}: ") for k in range(4))
 
@@ -95,8 +95,8 @@ def test_energies_are_those_of_a_slow_loop(agent: Agent, bank: FrameBank, eviden
     found = score(agent, bank, evidence, replace(FAST, dilation=0))
     maps = np.abs(found.maps)
     geometry = found.geometry
-    for k, name in ((0, "wall"), (3, "crate"), (7, "surface")):
-        masks = evidence.masks[:, COINRUN.widest.index(name)]
+    for k, name in ((0, "left"), (3, "crate"), (7, "top")):
+        masks = evidence.masks[:, COINRUN.with_concepts().index(name)]
         hit = total = 0.0
         for i in range(len(bank)):
             for row in range(geometry.size):
@@ -108,7 +108,9 @@ def test_energies_are_those_of_a_slow_loop(agent: Agent, bank: FrameBank, eviden
                     inside = np.pad(np.ones((64, 64)), 2)[y : y + 5, x : x + 5]
                     hit += maps[i, k, row, column] * (weights * window).sum() / (weights * inside).sum()
                     total += maps[i, k, row, column]
-        assert found.features.of["energy"][k, COINRUN.widest.index(name)] == pytest.approx(hit / total, rel=1e-4)
+        assert found.features.of["energy"][k, COINRUN.with_concepts().index(name)] == pytest.approx(
+            hit / total, rel=1e-4
+        )
 
 
 def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evidence: Evidence) -> None:
@@ -118,12 +120,12 @@ def test_causal_effect_is_that_of_a_slow_loop(agent: Agent, bank: FrameBank, evi
     changed = evidence.removed["crate"]
     after = attribute(agent.network, "2b", changed.frames, steps=FAST.steps)
     y = average_over_cells(
-        dilate(evidence.masks[changed.index, COINRUN.widest.index("crate")], FAST.dilation), found.geometry
+        dilate(evidence.masks[changed.index, COINRUN.with_concepts().index("crate")], FAST.dilation), found.geometry
     )
     for k in (1, 5):
         original = sum((np.abs(basis.transform(own)[i, k]) * y[j]).sum() for j, i in enumerate(changed.index))
         removed = (np.abs(basis.transform(after)[:, k]) * y).sum()
-        assert found.features.of["causal"][k, COINRUN.widest.index("crate")] == pytest.approx(
+        assert found.features.of["causal"][k, COINRUN.with_concepts().index("crate")] == pytest.approx(
             1 - removed / original, rel=1e-3
         )
     drop = float((own.outputs[changed.index] - after.outputs).mean())
@@ -152,7 +154,7 @@ def test_version_1_stands_beside_version_2(agent: Agent, bank: FrameBank, eviden
     assert brief.interpretable_fraction == alone.headline.interpretable_fraction.value
     assert brief.graded_score == pytest.approx(alone.headline.graded_score.value)
     assert set(alone.classes) == set(COINRUN.names)
-    assert set(both.classes) == set(COINRUN.widest.names)
+    assert set(both.classes) == set(COINRUN.with_concepts().names)
     assert alone.diagnostics.version_1 is None
     assert score(agent, bank, evidence, replace(config, version=1), beside=True).record.diagnostics.version_1 is None
 
@@ -172,7 +174,7 @@ def test_a_planted_detector_is_found(bank: FrameBank, evidence: Evidence, monkey
     found = score(brown_detector(), bank, evidence, FAST)
     assert found.features.share[0] == pytest.approx(1)
     assert found.record.diagnostics.dead_features == 31
-    crate = COINRUN.widest.index("crate")
+    crate = COINRUN.with_concepts().index("crate")
     assert found.features.of["sign"][0, crate] == pytest.approx(-1)
     assert found.features.of["lift"][0, crate] > 1
     assert found.features.of["causal"][0, crate] > 0.3
@@ -215,7 +217,7 @@ def test_a_trajectory_gets_no_interval_and_no_headline(agent: Agent, bank: Frame
     assert found.record.headline.interpretable_fraction == NO_NUMBER
     assert found.record.diagnostics.lift.value is None
     assert 0 < found.record.diagnostics.orbay2020.rf_box.value < 1
-    assert np.isfinite(found.features.of["kappa"][0, COINRUN.widest.index("wall")])
+    assert np.isfinite(found.features.of["kappa"][0, COINRUN.with_concepts().index("screen_edge")])
 
 
 def test_one_frame_gets_no_number_that_needs_another(agent: Agent, bank: FrameBank) -> None:
@@ -260,7 +262,7 @@ def test_a_feature_that_never_fires_is_dead_and_counts(agent: Agent, bank: Frame
 def test_a_class_that_never_appears_is_reported_without_a_number(
     agent: Agent, bank: FrameBank, evidence: Evidence
 ) -> None:
-    c = COINRUN.widest.index("crate")
+    c = COINRUN.with_concepts().index("crate")
     masks = evidence.masks.copy()
     masks[:, c] = False
     others = {

@@ -350,7 +350,6 @@ def test_version_2_by_hand():
     assert second("agent", 0.34)[0] is None
     assert second("agent", 0.35)[0] == "agent"
     assert second("screen_edge", 0.9, outline=0.9) == (None, 0), "people gave it no label"
-    assert second("surface", 0.9, outline=0.9) == (None, 0), "its parts are named"
 
 
 def test_what_is_at_the_same_place_is_compared_with_attribution_spread_evenly():

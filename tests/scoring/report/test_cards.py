@@ -52,11 +52,11 @@ def test_cards_are_the_scores_and_point_at_the_right_frames(agent: Agent, bank: 
     assert len(set(bank.environment[first.top])) == len(first.top)
     assert sum(first.activation["counts"]) == len(bank) * 16 * 16
     for kind, value, low, high in first.lifts:
-        assert value == found.features.of["lift"][k, COINRUN.widest.index(kind.name)]
+        assert value == found.features.of["lift"][k, COINRUN.with_concepts().index(kind.name)]
         assert low < value < high
     told = {term: text for term, text, _ in first.facts}
     assert first.kind is not None
-    c = COINRUN.widest.index(first.kind.name)
+    c = COINRUN.with_concepts().index(first.kind.name)
     assert told["IoU"] == f"{found.features.of['iou'][k, c]:.2f}".replace("nan", "–")
     assert told["κ"].startswith(f"{found.verdict.kappa[k, c]:.2f} (".replace("-", "−"))
     assert told["table row"] == str(k)

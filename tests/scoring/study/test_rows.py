@@ -25,7 +25,7 @@ AGENT = untrained_agent("nature", EnvOptions(), 0)
 def test_version_1_is_scored_beside_it_at_the_default_layer_without_controls(tmp_path: Path) -> None:
     study = Study(tmp_path, BankSettings(), replace(SMALL, dilation=0, tau=0.2, seed=4))
     own = replace(study.scoring, layer="2a")
-    first = replace(own, version=1, dilation=2)
+    first = replace(own, version=1)
     assert settings_of(study, AGENT, "2a", FEATURES) == [
         *(replace(own, features=features) for features in FEATURES),
         *(replace(first, features=features) for features in ("nmf", "channels")),

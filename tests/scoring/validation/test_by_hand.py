@@ -5,6 +5,7 @@ import pytest
 
 from rollouts.bank import FrameBank
 from scoring.evidence import Evidence
+from scoring.validation.base import game_of
 from scoring.validation.by_hand import by_hand
 from scoring.validation.controls import HANDMADE
 
@@ -12,7 +13,7 @@ from scoring.validation.controls import HANDMADE
 @pytest.mark.usefixtures("every_class_is_eligible")
 def test_edges_and_constants_have_their_kappa_on_every_class(bank: FrameBank, evidence: Evidence) -> None:
     kappa = np.array(by_hand(bank, evidence).details.kappa, dtype=float)
-    assert kappa.shape == (len(HANDMADE), len(evidence.game.kinds))
-    constant = kappa[HANDMADE.index("constant"), ~evidence.game.flags("still")]
+    assert kappa.shape == (len(HANDMADE), len(game_of(bank).kinds))
+    constant = kappa[HANDMADE.index("constant"), ~game_of(bank).flags("still")]
     assert np.nanmax(np.abs(constant)) < 1e-6, "a constant map is at chance, but where the frame is padded"
-    assert kappa[0, evidence.game.index("surface")] > 0.05, "edges are where surfaces are"
+    assert kappa[0, game_of(bank).index("top")] > 0.05, "edges are where faces of walls are"
