@@ -39,11 +39,15 @@ PACKAGES = ("torch", "numpy", "scikit-learn", "scipy", "procgen-mirror")
 
 @dataclass(frozen=True)
 class Score:
-    """The result: its `record`, what was judged, and the place of the layer's cells in the frame."""
+    """The result: its `record`, what was judged, and the place of the layer's cells in the frame.
+
+    `whole` is the subject with all kinds that were gathered, those of other versions among them.
+    """
 
     record: Record
     judged: Judged
     geometry: LayerGeometry
+    whole: Subject
 
     @property
     def game(self) -> Game:
@@ -134,7 +138,7 @@ def score_subject(
         earlier = score_subject(agent, subject, replace(config, version=1), dilations=()).record.headline
         first = Brief(earlier.interpretable_fraction.value, earlier.graded_score.value)
     layer, geometry = check(agent, config)
-    subject = subject.with_kinds(config.definition.game(subject.bank.options.rules))
+    whole, subject = subject, subject.with_kinds(config.definition.game(subject.bank.options.rules))
     kind = kind_named(config.features)
     basis = kind.fit(geometry.channels, _pool(subject).maps if kind.fitted else None, config)
     kernel = _kernel(agent, layer, geometry, basis, subject.bank, config)
@@ -168,7 +172,7 @@ def score_subject(
         versions={name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
     )
-    return Score(record, Judged(subject, basis, measured, verdict, config), geometry)
+    return Score(record, Judged(subject, basis, measured, verdict, config), geometry, whole)
 
 
 def _pool(subject: Subject) -> Attribution:

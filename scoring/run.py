@@ -10,8 +10,9 @@ from scoring.subject import Subject, explain, frames_to_explain
 
 
 def gather_tracked(bank: FrameBank, config: ScoreConfig, track: Track = untracked) -> Evidence:
-    """Masks and changed frames of a bank, of the kinds that the score's version has."""
-    game = config.definition.game(bank.options.rules)
+    """Masks and changed frames of a bank, of the kinds that the score's version has, and of those of earlier ones."""
+    rules = bank.options.rules
+    game = rules.widest if config.definition.concepts and rules.concepts else config.definition.game(rules)
     with track("Masking", len(bank)) as update:
         return gather(bank, progress=update, game=game)
 

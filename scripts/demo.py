@@ -38,8 +38,8 @@ def task(config: DictConfig) -> None:
         with track("Scoring channels", len(agents)) as update:
             by_channel = {}
             for player, agent in agents:
-                subject = by_nmf[player].judged.subject
-                by_channel[player] = score_subject(agent, subject, channels, beside=True)
+                whole = by_nmf[player].whole
+                by_channel[player] = score_subject(agent, whole, channels, beside=True)
                 update(1, player)
         for features, scores in (("nmf", by_nmf), ("channels", by_channel)):
             CONSOLE.print(f"\nFeatures: {features}")

@@ -59,7 +59,7 @@ def write_report(
     The agents' `scores`, by name, are on one bank. `targets` are attributed on the trajectory. `made` says what the
     report was made of.
     """
-    first = scores[agents[0][0]].judged.subject
+    first = scores[agents[0][0]].whole
     made_cards = {name: cards(scores[name]) for name, _ in agents}
     outlined = with_regions([card for own in made_cards.values() for card in own])
     with track("Taking objects out", len(played)) as update:
@@ -95,6 +95,6 @@ def _view_of_trajectory(named: Named, score: Score, clip: Clip, targets: Sequenc
 
 def _view_of_examples(named: Named, score: Score, clip: Clip) -> View:
     """What an agent makes of the scored bank, from the attributions that the score was made of."""
-    subject = score.judged.subject
+    subject = score.whole
     removed = [subject.removed[kind] for kind in removed_kinds(subject.evidence, clip.game)]
     return view(named[1], clip, {"value": subject.own}, removed, score.basis, shown_features(score))
