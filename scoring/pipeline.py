@@ -84,7 +84,12 @@ def attributed_frames(bank: FrameBank, evidence: Evidence, config: ScoreConfig) 
 
 
 def check(agent: Agent, config: ScoreConfig) -> tuple[str, LayerGeometry]:
-    """The layer's name and geometry; raises `InputError` for a layer, target, method or features it cannot have."""
+    """The layer's name and geometry.
+
+    Raises `InputError` for a layer, target, method or features it cannot have, and for a version of the score that its
+    game has no kinds for.
+    """
+    config.definition.game(agent.options.rules)
     layer = agent.network.default_layer if config.layer == "default" else config.layer
     geometry = layer_geometry(agent.network, layer)
     target_output(agent.network, config.target)

@@ -23,7 +23,7 @@ from scoring.features.channels import Channels
 from scoring.features.projection import covered
 from scoring.metrics.orbay import orbay2020, threshold
 from scoring.metrics.statistics import NO_NUMBER
-from scoring.pipeline import attributed_frames, score, score_subject
+from scoring.pipeline import attributed_frames, check, score, score_subject
 from scoring.record import ClassRecord
 from scoring.settings import DILATIONS, ScoreConfig
 from scoring.tables import comparison, feature_frame, features_table, label, why_no_headline
@@ -297,3 +297,10 @@ def test_bad_input_is_refused_before_any_work(agent: Agent, bank: FrameBank, evi
     for change in ({"features": "pca"}, {"projection": "cam"}, {"steps": 0}, {"dilation": 3}, {"tau": 1.0}):
         with pytest.raises(InputError, match=next(iter(change))):
             replace(FAST, **change)  # type: ignore[arg-type]
+
+
+def test_a_game_without_concepts_is_told_before_any_work(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EnvOptions, "rules", property(lambda options: replace(COINRUN, concepts=())))
+    with pytest.raises(InputError, match="CoinRun has no concepts: score it with version 1"):
+        check(agent, FAST)
+    assert check(agent, replace(FAST, version=1))[0] == "2b"

@@ -203,6 +203,7 @@ def test_bad_input_is_answered_with_one_sentence(agent: Path, tmp_path: Path) ->
     assert "env.levels" in refused("train", "env.levels=5", cwd=tmp_path)
     renamed = "There is no setting 'threads' here; env_threads are those that step the environments"
     assert renamed in refused("score", f"agent={agent}", "threads=2", cwd=tmp_path)
+    assert "version is '3'; it can be 1, 2." in refused("score", f"agent={agent}", "version=3", cwd=tmp_path)
     assert "There is no bank at" in refused("score", f"agent={agent}", "bank=missing.zip", cwd=tmp_path)
     assert "agent" in refused("score", cwd=tmp_path)
 
