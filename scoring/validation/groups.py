@@ -9,7 +9,7 @@ from rollouts.errors import InputError
 from scoring.validation import (
     banks,
     by_hand,
-    cutoffs,
+    choice,
     labels,
     pairs,
     permuted_targets,
@@ -62,7 +62,7 @@ GROUPS: Mapping[str, Group] = {
         published.figure,
         needs_published=True,
     ),
-    "cutoffs": Group(lambda m: cutoffs.cutoffs(m.published_subject, m.progress), cutoffs.figure, needs_published=True),
+    "choice": Group(lambda m: choice.choice(m.published_subject, m.progress), choice.figure, needs_published=True),
     "labels": Group(lambda m: labels.labels(m.published_subject, m.progress), labels.figure, needs_published=True),
     "banks": Group(
         lambda m: banks.banks(m.published_subject, m.fresh_subjects(), m.progress), banks.figure, needs_published=True

@@ -12,7 +12,7 @@ from scoring.subject import Subject
 from scoring.validation.banks import banks
 from scoring.validation.base import Outcome
 from scoring.validation.by_hand import by_hand
-from scoring.validation.cutoffs import FEATURES, FIXED, HALVES, OBJECTS, WIDTHS, CurveRow, Curves
+from scoring.validation.choice import FEATURES, FIXED, HALVES, OBJECTS, WIDTHS, CurveRow, Curves
 from scoring.validation.groups import GROUPS, chosen_groups
 from scoring.validation.labels import labels
 from scoring.validation.levels import Level
@@ -56,7 +56,7 @@ DETAILS: dict[str, Any] = {
     ),
     "published": Published([2.4, 0.3, 0.4], (2.0, 1.9, 2.2)),
     "pairs": Pairs([Pair("a", "nmf", "coin", 0.2, 0.9)]),
-    "cutoffs": Curves(
+    "choice": Curves(
         [
             CurveRow(half, features, width, objects, fixed, 0.9 - fixed if features == "rotated" else 1 - fixed)
             for half, features, width, objects, fixed in product(HALVES, FEATURES, WIDTHS, OBJECTS, FIXED)

@@ -57,7 +57,7 @@ class Curves:
         return fraction
 
 
-def cutoffs(subject: Subject, progress: Update = silent) -> Outcome[Curves]:
+def choice(subject: Subject, progress: Update = silent) -> Outcome[Curves]:
     """Of the published agent: its features at every candidate, on each half of the environments."""
     rows = []
     for half, weights in zip(HALVES, halves_of(subject.environments), strict=True):

@@ -7,7 +7,7 @@ import numpy as np
 
 from scoring.subject import Subject
 from scoring.validation.base import SETTINGS, judged
-from scoring.validation.cutoffs import (
+from scoring.validation.choice import (
     FEATURES,
     FIXED,
     HALVES,
