@@ -118,7 +118,7 @@ class Version1:
 
     What cannot be removed has no causal test, and names a feature only if nothing else does: saws and enemies stand on
     surfaces. The grade is max_c sqrt(kappa T |sign|). The cut-offs were settled on planted networks of seeds 100 to 102
-    (`docs/validation.md`).
+    (`docs/validation-1.md`).
     """
 
     cutoffs: Cutoffs = Cutoffs()

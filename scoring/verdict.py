@@ -60,8 +60,7 @@ def judge(measured: Measured, subject: Subject, rule: Rule, draws: int, seed: in
     """
     kinds = subject.game.kinds
     values = rule.values(measured, kinds)
-    alive = measured.energies.share() >= rule.cutoffs.dead
-    judging = Judging(kinds, subject.eligible, alive, subject.evidence.pixels.sum(axis=0))
+    judging = judging_of(measured, subject, rule)
     weights = bootstrap_multiplicities(subject.environments, draws, seed) if subject.resamples else None
     of_draws = None if weights is None else rule.values(measured, kinds, weights)
     nothing = np.full((2, *values.kappa.shape), np.nan)
@@ -80,6 +79,12 @@ def judge(measured: Measured, subject: Subject, rule: Rule, draws: int, seed: in
         fraction_draws=fraction_draws,
         graded_draws=graded_draws,
     )
+
+
+def judging_of(measured: Measured, subject: Subject, rule: Rule) -> Judging:
+    """What the rule judges of a subject's features."""
+    alive = measured.energies.share() >= rule.cutoffs.dead
+    return Judging(subject.game.kinds, subject.eligible, alive, subject.evidence.pixels.sum(axis=0))
 
 
 def grade_by_objects(verdict: Verdict) -> float:

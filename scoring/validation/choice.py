@@ -17,6 +17,7 @@ from scoring.subject import Subject
 from scoring.validation.base import SETTINGS, Check, Outcome, at_least, at_most, basis_of
 from scoring.validation.published import FITS, FRACTIONS
 from scoring.validation.rotation import MOST
+from scoring.verdict import judging_of
 
 OBJECTS = (0.1, 0.125, 0.15, 0.2)
 FIXED = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -133,9 +134,7 @@ def looked(subject: Subject, features: str, width: int, weights: Weights) -> lis
     for fit in range(FITS if kind.fitted else 1):
         (measured,) = subject.measure(basis_of(subject, features, config, fit), widened)
         lower = interval(rule.values(measured, kinds, _draws(weights)).kappa)[0]
-        alive = measured.energies.share() >= rule.cutoffs.dead
-        judging = Judging(kinds, subject.eligible, alive, subject.evidence.pixels.sum(axis=0))
-        found.append(Looked(rule.values(measured, kinds, weights), lower, judging))
+        found.append(Looked(rule.values(measured, kinds, weights), lower, judging_of(measured, subject, rule)))
     return found
 
 
