@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from rollouts.game import Game
 from rollouts.procgen_state import State
 
 Mask = NDArray[np.bool_]
@@ -80,6 +81,11 @@ class Renderer(Protocol):
     def with_other_background(self, state: State) -> State:
         """The same state drawn with another background picture."""
         ...
+
+
+def kind_masks(renderer: Renderer, game: Game, state: State, visible: Masks) -> NDArray[np.bool_]:
+    """Masks (kinds, 64, 64) of the game's kinds in a state, whose masks are `visible`."""
+    return game.kind_masks(visible.drawn, renderer.regions(state, visible) if game.has_regions else None)
 
 
 def dilate(mask: Mask, pixels: int) -> Mask:

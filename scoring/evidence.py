@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from rollouts.bank import FrameBank
 from rollouts.errors import InputError
 from rollouts.game import Game
-from rollouts.masks import Masks, Renderer
+from rollouts.masks import Masks, Renderer, kind_masks
 from rollouts.procgen_state import State
 from rollouts.progress import Update, silent
 from rollouts.renderers import RENDERERS
@@ -102,9 +102,8 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
         if i in followed and bank.next_states is not None:
             later = renderer.masks(renderer.parse(bank.next_states[i]))
             tracked += [(i, *pair) for pair in _follow(game, visible, later)]
-        drawn = visible.drawn
-        regions = renderer.regions(state, visible) if game.has_regions else None
-        masks[i], objects[i] = game.kind_masks(drawn, regions), game.object_mask(drawn)
+        masks[i] = kind_masks(renderer, game, state, visible)
+        objects[i] = game.object_mask(visible.drawn)
         progress(1)
     removed, control, outlined = changed_frames(bank, renderer, game, views, masks, objects, generator)
     following, tracks = None, None
@@ -121,9 +120,7 @@ def masks_of(bank: FrameBank, game: Game, progress: Update = silent) -> BoolArra
     masks = np.zeros((len(bank), len(game.kinds), 64, 64), dtype=bool)
     for i, data in enumerate(bank.states):
         state = renderer.parse(data)
-        visible = renderer.masks(state)
-        regions = renderer.regions(state, visible) if game.has_regions else None
-        masks[i] = game.kind_masks(visible.drawn, regions)
+        masks[i] = kind_masks(renderer, game, state, renderer.masks(state))
         progress(1)
     return masks
 

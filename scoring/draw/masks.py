@@ -9,6 +9,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from rollouts.bank import FrameBank
+from rollouts.masks import kind_masks
 from rollouts.renderers import RENDERERS
 from scoring.draw.charts import save
 
@@ -65,8 +66,7 @@ def concepts_figure(path: Path, bank: FrameBank, columns: int = 6) -> None:
     masks = np.zeros((len(spread), len(game.kinds), 64, 64), dtype=bool)
     for number, i in enumerate(spread):
         state = renderer.parse(bank.states[i])
-        visible = renderer.masks(state)
-        masks[number] = game.kind_masks(visible.drawn, renderer.regions(state, visible))
+        masks[number] = kind_masks(renderer, game, state, renderer.masks(state))
     rows = -(-len(game.kinds) // columns)
     figure = Figure(figsize=(2 * 1.25 * columns, 1.62 * rows), dpi=110)
     axes = figure.subplots(rows, EACH * columns, squeeze=False)
