@@ -18,6 +18,7 @@ ROOMS = (
     ("scoring.diagnostics",),
     ("scoring.pipeline",),
     ("scoring.tables", "scoring.features_figure", "scoring.output", "scoring.run"),
+    ("scoring.laboratory",),
     ("scoring.validation", "scoring.study", "scoring.report", "scoring.rating", "scoring.editing", "scoring.speed"),
     ("common", "hydra_plugins"),
     ("commands",),

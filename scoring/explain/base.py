@@ -1,5 +1,6 @@
 """What an explanation is: signed maps of a target over the cells of a layer, whatever method drew them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -92,23 +93,25 @@ class Method(Protocol):
 
 
 def target_output(network: ActorCritic, target: str) -> Output:
-    """The output that is named `value`, `logit:3`, or `logits:1,4` (a group's sum).
+    """The output that is named `value`, `logit:3`, `logits:1,4` (a group's sum) or `logit:3-4` (a difference).
 
     Raises `InputError` for any other target, and for a logit that the network does not have.
     """
     if target == "value":
         return lambda outputs: outputs[1]
-    kind, _, numbers = target.partition(":")
-    try:
-        logits = [int(number) for number in numbers.split(",")]
-    except ValueError:
-        logits = []
-    if kind not in ("logit", "logits") or not logits or (kind == "logit" and len(logits) != 1):
-        raise InputError(f"target is '{target}'; it can be value, logit:3, or logits:1,4 for the sum of a group.")
-    missing = [number for number in logits if not 0 <= number < network.num_actions]
+    named = re.fullmatch(r"logit:(\d+)(?:-(\d+))?|logits:(\d+(?:,\d+)*)", target)
+    if named is None:
+        raise InputError(
+            f"target is '{target}'; it can be value, logit:3, logits:1,4 for the sum of a group, or logit:3-4 for a "
+            "difference."
+        )
+    one, less, group = named.groups()
+    more = [int(number) for number in (group or one).split(",")]
+    fewer = [] if less is None else [int(less)]
+    missing = [number for number in more + fewer if number >= network.num_actions]
     if missing:
         raise InputError(f"target names logit {missing[0]}; the network has logits 0 to {network.num_actions - 1}.")
-    return lambda outputs: outputs[0][:, logits].sum(dim=1)
+    return lambda outputs: outputs[0][:, more].sum(dim=1) - outputs[0][:, fewer].sum(dim=1)
 
 
 def normalise(maps: Maps) -> tuple[Maps, NDArray[np.bool_]]:

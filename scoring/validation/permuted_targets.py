@@ -12,8 +12,8 @@ from rollouts.bank import FrameBank
 from rollouts.progress import Update, silent
 from scoring.draw.charts import bars, panels, save
 from scoring.evidence import Evidence
+from scoring.laboratory.networks import distilled
 from scoring.validation.base import Outcome, at_most, explained, fraction, judged, reported
-from scoring.validation.controls import distilled
 from scoring.validation.levels import TERMS, Level, Levels, Terms, at_level, terms
 
 NETWORK = "compact"

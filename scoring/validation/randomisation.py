@@ -12,10 +12,10 @@ from rollouts.bank import FrameBank
 from rollouts.progress import Update, silent
 from scoring.draw.charts import COLOURS, MARKERS, panels, save
 from scoring.evidence import Evidence
+from scoring.laboratory.networks import cascade, randomised
 from scoring.metrics.arrays import Maps
 from scoring.metrics.likeness import likeness
 from scoring.validation.base import Outcome, explained, judged
-from scoring.validation.controls import cascade, randomised
 from scoring.validation.levels import Level, Levels, Terms, at_level, terms
 
 SEEDS = 3

@@ -6,9 +6,10 @@ from rollouts.bank import FrameBank
 from rollouts.coinrun.masks import CoinRunRenderer, without
 from rollouts.coinrun.state import ENEMY, TRAIL, parse
 from rollouts.coinrun.table import COINRUN
+from rollouts.items import items
 from scenes import empty_scene, put
 from scoring.evidence import Evidence
-from scoring.report.clips import PART_BIT, examples, items, trajectory
+from scoring.report.clips import PART_BIT, examples, trajectory
 
 
 def test_a_trail_goes_with_the_nearest_enemy() -> None:

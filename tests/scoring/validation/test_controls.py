@@ -5,7 +5,8 @@ import torch
 
 from agents.checkpoint import untrained_agent
 from rollouts.env import EnvOptions
-from scoring.validation.controls import HANDMADE, cascade, distilled, handmade, randomised
+from scoring.laboratory.networks import cascade, distilled, randomised
+from scoring.validation.controls import HANDMADE, handmade
 
 
 def test_randomising_changes_the_named_parts_and_no_others() -> None:

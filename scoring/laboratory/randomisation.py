@@ -1,0 +1,90 @@
+"""Does a map change when the network's weights are drawn again (Adebayo et al. 2018)? It must, if it explains them.
+
+Cascading: from the head down, one part with weights after another, those before it staying random. Independent: one
+part alone. Maps before and after are compared frame by frame: Spearman's rank correlation over pixels, signed and
+absolute, SSIM, and Spearman's of the histograms of oriented gradients of |map|. A method passes if with all parts
+random the absolute correlation is at most half of what it has with itself, 1, and fails else: it then shows the frame
+and not the network. Passing rules out that fault alone."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+from scipy.stats import spearmanr
+from skimage.feature import hog
+
+from rollouts.progress import Update, silent
+from scoring.explain.base import Maps
+from scoring.explain.scenes import Scenes
+from scoring.laboratory.base import Bench, FloatArray, Row, mean_over_frames
+from scoring.laboratory.networks import cascade, randomised
+from scoring.metrics.likeness import likeness
+
+FRAMES = 16
+"""Frames, of other environments each, on which maps are compared."""
+HALF = 0.5
+HOG_CELL = 8
+SIMILARITIES = ("spearman", "spearman of |map|", "ssim", "hog")
+
+
+def randomisation(bench: Bench, progress: Update) -> list[Row]:
+    """Rows of every method that looks at the network, for each part of it, both ways."""
+    scenes, chosen = first_of_each(bench.scenes, FRAMES)
+    head = "value" if bench.target == "value" else "policy"
+    parts = cascade(bench.agent.network, head)
+    ways: list[tuple[str, list[str]]] = [(f"cascading to {part}", parts[: i + 1]) for i, part in enumerate(parts)]
+    ways += [(f"{part} alone", [part]) for part in parts[1:]]
+    rows: list[Row] = []
+    for name, method in bench.methods.items():
+        if not method.control:
+            before = bench.maps[name][chosen]
+            for way, redrawn in ways:
+                agent = randomised(bench.agent, redrawn, bench.seed)
+                after = method.draw(agent, scenes, bench.target, bench.seed, silent)
+                rows += _rows(bench, name, way, alike(before, after), scenes, last=redrawn == parts)
+        progress(1)
+    return rows
+
+
+def _rows(
+    bench: Bench, name: str, way: str, similarities: dict[str, FloatArray], scenes: Scenes, last: bool
+) -> Iterable[Row]:
+    for similarity, values in similarities.items():
+        number, frames = mean_over_frames(values, scenes.environment, bench.seed)
+        asked = last and similarity == SIMILARITIES[1] and number.high is not None
+        passes = number.high <= HALF if asked and number.high is not None else None
+        yield Row("randomisation", name, bench.target, f"{similarity}, {way}", number, frames, passes)
+
+
+def alike(before: Maps, after: Maps) -> dict[str, FloatArray]:
+    """Each similarity (n,) of maps (n, 64, 64) before and after; nan where one of the two does not vary."""
+    rows = []
+    for ours, theirs in zip(before, after, strict=True):
+        if np.ptp(ours) == 0 or np.ptp(theirs) == 0:
+            rows.append([np.nan] * 4)
+            continue
+        scaled = [one[None, None] / np.abs(one).max() for one in (ours, theirs)]
+        same = likeness(scaled[0], scaled[1])
+        shapes = [_hog(np.abs(one[0, 0])) for one in scaled]
+        edged = float(spearmanr(*shapes).statistic) if all(np.ptp(shape) > 0 for shape in shapes) else np.nan
+        rows.append([same.spearman_signed, same.spearman_absolute, same.ssim, edged])
+    return dict(zip(SIMILARITIES, np.array(rows, dtype=np.float64).T, strict=True))
+
+
+def _hog(picture: Maps) -> FloatArray:
+    return np.asarray(hog(picture, pixels_per_cell=(HOG_CELL, HOG_CELL), cells_per_block=(1, 1)), dtype=np.float64)
+
+
+def first_of_each(scenes: Scenes, count: int) -> tuple[Scenes, list[int]]:
+    """The first frame of each environment, `count` at most, as scenes of their own, and their places."""
+    _, first = np.unique(scenes.environment, return_index=True)
+    chosen = [int(i) for i in first[:count]]
+    part = replace(
+        scenes,
+        frames=scenes.frames[chosen],
+        environment=scenes.environment[chosen],
+        masks=scenes.masks[chosen],
+        objects=tuple(scenes.objects[i] for i in chosen),
+        draw=lambda i, absent: scenes.draw(chosen[i], absent),
+    )
+    return part, chosen
