@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from agents.networks import ActorCritic
 from rollouts.progress import Update, silent
 from scoring.explain.pixels.base import function_of, values_of
 from scoring.explain.pixels.integrated import blurred
@@ -79,7 +80,7 @@ def _starts(bench: Bench) -> dict[str, FloatArray]:
     frames = scenes.frames
     mean = frames.mean(axis=0, dtype=np.float64)
     with torch.no_grad():
-        prepared = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+        prepared = ActorCritic.prepare(torch.from_numpy(frames))
         blur = np.concatenate([function(blurred(part)).numpy() for part in prepared.split(64)])
         middle = function(torch.from_numpy(mean).permute(2, 0, 1)[None].float() / 255).numpy()
         black = function(torch.zeros(1, 3, 64, 64)).numpy()

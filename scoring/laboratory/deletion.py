@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.networks import ActorCritic
 from rollouts.progress import Update
 from scoring.explain.base import Maps
 from scoring.explain.pixels.base import Function, function_of, values_of
@@ -54,7 +55,7 @@ def deletion(bench: Bench, progress: Update) -> list[Row]:
 
 def pixels(function: Function, frames: NDArray[np.uint8], maps: Maps, whole: FloatArray) -> dict[str, FloatArray]:
     """Mean |F - F(x)| (N,) over `SHARES`, by way of replacing pixels; in units of F."""
-    prepared = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+    prepared = ActorCritic.prepare(torch.from_numpy(frames))
     blur, grey = blurred(prepared), torch.full_like(prepared, GREY)
     rank = np.argsort(np.argsort(-np.abs(maps).reshape(len(maps), -1), axis=1, kind="stable"), axis=1)
     ways = {

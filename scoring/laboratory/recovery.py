@@ -1,8 +1,8 @@
 """Does a method draw the frame, whatever the network (Nie et al. 2018; Sixt et al. 2020; Gupta and Arora 2019)?
 
 On untrained networks of the agent's kind: the correlation of |map| with the edges of the frame (Sobel). On the agent:
-the rank correlation of the maps of two logits (random logit), which a method that follows the network keeps apart.
-A method passes if both are below a half, with their intervals."""
+the rank correlation of the maps of two logits (random logit), which a method that follows the network keeps apart,
+over that of the two on different frames. A method passes if both are below a half, with their intervals."""
 
 import numpy as np
 
@@ -10,10 +10,9 @@ from agents.checkpoint import untrained_agent
 from rollouts.progress import Update, silent
 from scoring.explain.pixels.controls import edges
 from scoring.laboratory.base import Bench, FloatArray, Row, mean_over_frames
-from scoring.laboratory.randomisation import FRAMES, SIMILARITIES, alike, first_of_each
+from scoring.laboratory.randomisation import FRAMES, HALF, OVER_CHANCE, SIMILARITIES, first_of_each, similarities
 
 NETWORKS, FIRST_SEED = 3, 900
-HALF = 0.5
 
 
 def recovery(bench: Bench, progress: Update) -> list[Row]:
@@ -35,10 +34,11 @@ def recovery(bench: Bench, progress: Update) -> list[Row]:
         found = [[_correlation(np.abs(own), edge) for own, edge in zip(maps, pictures, strict=True)] for maps in drawn]
         statistics = {"edges of the frame, untrained networks": np.array(found).mean(axis=0)}
         first, second = (method.draw(agent, scenes, f"logit:{logit}", bench.seed, silent) for logit in logits)
-        statistics["two logits, spearman of |map|"] = alike(first, second)[SIMILARITIES[1]]
+        statistics |= {f"two logits, {key}": similarities(first, second)[key] for key in (SIMILARITIES[1], OVER_CHANCE)}
         for statistic, values in statistics.items():
             number, frames = mean_over_frames(values, scenes.environment, bench.seed)
-            passes = None if number.high is None else number.high <= HALF
+            asked = number.high is not None and not statistic.endswith(SIMILARITIES[1])
+            passes = number.high <= HALF if asked and number.high is not None else None
             rows.append(Row("recovery", name, bench.target, statistic, number, frames, passes))
     return rows
 

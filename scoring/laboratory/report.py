@@ -15,8 +15,10 @@ from scoring.draw.markdown import table
 from scoring.explain.pixels.methods import PIXEL_METHODS
 from scoring.laboratory.base import Bench
 from scoring.laboratory.objects import CORRELATION, OVER_CONTROLS, SIGN, STRONGEST
+from scoring.laboratory.randomisation import OVER_CHANCE
 
 PAGE, OBJECTS = "LABORATORY.md", "objects.png"
+PREFIX = f"{OVER_CHANCE}, "
 HEADLINE = (CORRELATION, STRONGEST, SIGN, OVER_CONTROLS)
 SHOWN = {
     "deletion": (
@@ -26,7 +28,7 @@ SHOWN = {
         "objects taken out in order",
         "objects, kl of the policy",
     ),
-    "recovery": ("edges of the frame, untrained networks", "two logits, spearman of |map|"),
+    "recovery": ("edges of the frame, untrained networks", "two logits, spearman of |map| over chance"),
     "claims": ("completeness error, median", "max-sensitivity at 1/255"),
 }
 
@@ -66,10 +68,13 @@ def _table(rows: pd.DataFrame, test: str) -> str:
     elif test in SHOWN:
         columns = SHOWN[test]
     elif test == "randomisation":
-        columns = [s for s in dict.fromkeys(rows["statistic"]) if s.startswith("spearman of |map|, cascading")]
+        columns = [s for s in dict.fromkeys(rows["statistic"]) if s.startswith(f"{PREFIX}cascading")]
     else:
         columns = [s for s in dict.fromkeys(rows["statistic"]) if s.startswith("mass, ")]
-    heads = ["method", *(column.removeprefix("spearman of |map|, ").replace("|", "\\|") for column in columns)]
+    heads = [
+        "method",
+        *(column.removeprefix(PREFIX).replace("|", "\\|") for column in columns),
+    ]
     cells = {(row.method, row.statistic): _cell(row) for row in rows.itertuples()}
     lines = [[name, *(cells.get((name, column), "") for column in columns)] for name in dict.fromkeys(rows["method"])]
     return table(heads, lines)

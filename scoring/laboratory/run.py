@@ -20,8 +20,8 @@ from scoring.explain.pixels.methods import ALL, Listed, methods_named
 from scoring.explain.pixels.objects import removals
 from scoring.explain.scenes import Scenes, scenes_of
 from scoring.laboratory.base import Bench, Row, Test
+from scoring.laboratory.registry import named_tests
 from scoring.laboratory.report import maps_figure
-from scoring.laboratory.tests import tests_named
 
 TABLE, PARTS = "laboratory.parquet", "parts"
 COLUMNS = ("agent", "test", "method", "target", "statistic", "value", "low", "high", "frames", "passes", "note")
@@ -40,7 +40,7 @@ class LaboratoryConfig:
 
 def check(agent: Agent, config: LaboratoryConfig) -> tuple[dict[str, Listed], dict[str, Test]]:
     """The methods and tests that are asked for; raises `InputError` for one, or a target, that is not there."""
-    methods, tests = methods_named(config.methods), tests_named(config.tests)
+    methods, tests = methods_named(config.methods), named_tests(config.tests)
     for target in config.targets:
         target_output(agent.network, target)
     return methods, tests

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.checkpoint import Agent
+from agents.networks import ActorCritic
 from rollouts.progress import Update
 from scoring.explain.base import BATCH, Maps, target_output
 from scoring.explain.scenes import Scenes
@@ -53,7 +54,7 @@ def in_batches(frames: NDArray[np.uint8], draw: Callable[[Tensor, slice], Tensor
     @torch.no_grad()
     def explain(start: int) -> None:
         place = slice(start, min(start + BATCH, len(frames)))
-        prepared = torch.from_numpy(frames[place]).permute(0, 3, 1, 2).float() / 255
+        prepared = ActorCritic.prepare(torch.from_numpy(frames[place]))
         maps[place] = draw(prepared, place).numpy()
         with lock:
             progress(place.stop - place.start)
@@ -68,7 +69,7 @@ def values_of(function: Function, frames: NDArray[np.uint8]) -> NDArray[np.float
 
     @torch.no_grad()
     def evaluate(start: int) -> None:
-        batch = torch.from_numpy(frames[start : start + BATCH]).permute(0, 3, 1, 2).float() / 255
+        batch = ActorCritic.prepare(torch.from_numpy(frames[start : start + BATCH]))
         values[start : start + BATCH] = function(batch).numpy()
 
     divide(evaluate, range(0, len(frames), BATCH))

@@ -22,7 +22,7 @@ TESTS: Mapping[str, Test] = {
 }
 
 
-def tests_named(names: Sequence[str]) -> dict[str, Test]:
+def named_tests(names: Sequence[str]) -> dict[str, Test]:
     """The tests of these names, or of `all`, in the table's order; raises `InputError` for one that is not there."""
     asked = list(TESTS) if tuple(names) == (ALL,) else list(names)
     for name in asked:
