@@ -1,20 +1,23 @@
 """Which explanation of an agent can be believed: python scripts/laboratory.py agent=PATH methods=all tests=all"""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from omegaconf import DictConfig
 
-from agents.banks import BankSettings, obtain
+from agents.banks import BankSettings, Named, obtain
 from agents.computation import tune_process
-from agents.naming import only_agent
+from agents.naming import named_agents
 from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.values import picked
 from rollouts.errors import InputError
 from scoring.laboratory.report import OBJECTS, objects_figure, write_page
-from scoring.laboratory.run import TABLE, LaboratoryConfig, check, run
+from scoring.laboratory.run import LaboratoryConfig, check, run, write_table
 
+TABLE = "laboratory.parquet"
 LISTS = ("methods", "tests", "targets")
 
 
@@ -28,21 +31,35 @@ def settings(config: Mapping[str, Any]) -> tuple[LaboratoryConfig, BankSettings]
 
 
 def folder(config: Mapping[str, Any]) -> str:
-    name, agent = only_agent(config["agent"])
+    """`output` where it is given; else the agents, the bank and the number of frames."""
+    if config["output"] is not None:
+        return str(Path(str(config["output"])).absolute())
+    agents = checked(config)
     chosen, bank = settings(config)
-    check(agent, chosen)
-    return f"{name}-{bank.name}-scenes{chosen.scenes}"
+    return f"{'+'.join(name for name, _ in agents)}-{bank.name}-scenes{chosen.scenes}"
+
+
+def checked(config: Mapping[str, Any]) -> list[Named]:
+    """The agents; raises `InputError` for methods, tests or targets that one of them cannot have."""
+    specs = config["agent"] if isinstance(config["agent"], list) else [config["agent"]]
+    agents = named_agents(specs)
+    for _, agent in agents:
+        check(agent, settings(config)[0])
+    return agents
 
 
 def task(config: DictConfig) -> None:
     values = plain(config)
-    name, agent = only_agent(values["agent"])
+    agents = checked(values)
     chosen, bank_settings = settings(values)
-    check(agent, chosen)
     tune_process()
     with run_folder() as path:
-        bank = obtain(bank_settings, [(name, agent)], track, CONSOLE.print)
-        rows = run(name, agent, bank, chosen, path, track)
+        parts = []
+        for name, agent in agents:
+            bank = obtain(bank_settings, [(name, agent)], track, CONSOLE.print)
+            parts.append(run(name, agent, bank, chosen, path / name, track))
+        rows = pd.concat(parts, ignore_index=True)
+        write_table(path / TABLE, rows)
         written = [path / TABLE, write_page(path, rows)]
         if "objects" in set(rows["test"]):
             objects_figure(path / OBJECTS, rows)

@@ -23,7 +23,7 @@ from scoring.laboratory.base import Bench, Row, Test
 from scoring.laboratory.registry import named_tests
 from scoring.laboratory.report import maps_figure
 
-TABLE, PARTS = "laboratory.parquet", "parts"
+PARTS = "parts"
 COLUMNS = ("agent", "test", "method", "target", "statistic", "value", "low", "high", "frames", "passes", "note")
 
 
@@ -49,7 +49,7 @@ def check(agent: Agent, config: LaboratoryConfig) -> tuple[dict[str, Listed], di
 def run(
     name: str, agent: Agent, bank: FrameBank, config: LaboratoryConfig, folder: Path, track: Track = untracked
 ) -> pd.DataFrame:
-    """Every test on every method, one row a statistic (`COLUMNS`), written as `TABLE`.
+    """Every test on every method, one row a statistic (`COLUMNS`).
 
     Each test's rows are written when it is done, and not made again while agent, bank and settings are the same. A test
     that fails leaves the others their rows, and is raised at the end. Raises `InputError` before any work as `check`
@@ -73,15 +73,12 @@ def run(
                 try:
                     with track(f"{test} of {target}", len(bench.methods)) as update:
                         rows = tests[test](bench, update)
-                    _write(paths[test, target], table(name, rows))
+                    write_table(paths[test, target], table(name, rows))
                 except Exception as error:  # raised below, when the other tests are done
                     failure = failure or error
-    done = [pd.read_parquet(path) for path in paths.values() if path.exists()]
-    if done:
-        _write(folder / TABLE, pd.concat(done, ignore_index=True))
     if failure is not None:
         raise failure
-    return pd.concat(done, ignore_index=True)
+    return pd.concat([pd.read_parquet(path) for path in paths.values()], ignore_index=True)
 
 
 def prepare(
@@ -141,6 +138,7 @@ def _word(target: str) -> str:
     return target.replace(":", "-")
 
 
-def _write(path: Path, rows: pd.DataFrame) -> None:
+def write_table(path: Path, rows: pd.DataFrame) -> None:
+    """Write rows as Parquet, atomically."""
     with atomic_path(path) as temporary:
         rows.to_parquet(temporary, index=False)
