@@ -2,7 +2,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12)
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo edit reproduce test test-long test-browser test-slurm test-slow lint clean
+.PHONY: help demo edit laboratory reproduce test test-long test-browser test-slurm test-slow lint clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -12,6 +12,9 @@ demo: $(BIN)/.installed ## score the trained agent of zoo/ and an untrained one,
 
 edit: $(BIN)/.installed ## edit each feature out of the trained agent of zoo/, and count what it then fails of
 	$(BIN)/python scripts/edit.py agent=zoo/compact-hard-all.safetensors features=nmf feature=all episodes=500
+
+laboratory: $(BIN)/.installed ## every method of explanation on every test, of the trained agent of zoo/ and of an untrained one
+	$(BIN)/python scripts/laboratory.py 'agent=[zoo/compact-hard-all.safetensors,untrained:compact:0]' output=results/laboratory
 
 reproduce: $(BIN)/.installed ## score every agent of the first ladder with version 1, and write results/RESULTS.md with its pictures
 	$(BIN)/python scripts/reproduce.py agents=zoo/ladder output=results scoring=version1
