@@ -11,6 +11,7 @@ from scoring.laboratory.localisation import localisation
 from scoring.laboratory.objects import objects
 from scoring.laboratory.randomisation import randomisation
 from scoring.laboratory.recovery import recovery
+from scoring.laboratory.surrogates import surrogates
 
 TESTS: Mapping[str, Test] = {
     "objects": objects,
@@ -19,6 +20,7 @@ TESTS: Mapping[str, Test] = {
     "randomisation": randomisation,
     "recovery": recovery,
     "claims": claims,
+    "surrogates": surrogates,
 }
 
 

@@ -29,6 +29,7 @@ SHOWN = {
         "objects, kl of the policy",
     ),
     "recovery": ("edges of the frame, untrained networks", "two logits, spearman of |map| over chance"),
+    "surrogates": ("R² on other environments", "agreement with the tree"),
     "claims": ("completeness error, median", "max-sensitivity at 1/255"),
 }
 
