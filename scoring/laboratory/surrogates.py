@@ -14,6 +14,7 @@ from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GroupKFold
 from sklearn.tree import DecisionTreeRegressor
 
+from rollouts.items import Item
 from rollouts.progress import Update
 from scoring.explain.pixels.base import function_of, values_of
 from scoring.explain.scenes import Scenes
@@ -46,13 +47,10 @@ def surrogates(bench: Bench, progress: Update) -> list[Row]:
 
 def described(scenes: Scenes) -> tuple[list[str], FloatArray]:
     """Kinds that show somewhere, without the player, and their numbers (N, kinds, 4): there, how many, dx, dy."""
-    centres = [
-        [(item.kind, *(float(x.mean()) for x in np.nonzero(item.mask))) for item in own] for own in scenes.objects
-    ]
+    centres = [[_centre(item) for item in own] for own in scenes.objects]
     still = {kind.name for kind in scenes.game.kinds if kind.still}
-    kinds = [
-        name for name in scenes.game.names if name not in still and any(c[0] == name for own in centres for c in own)
-    ]
+    showing = {name for own in centres for name, _, _ in own} - still
+    kinds = [name for name in scenes.game.names if name in showing]
     numbers = np.zeros((len(scenes), len(kinds), 4))
     for i, own in enumerate(centres):
         player = next(((y, x) for name, y, x in own if name in still), (31.5, 31.5))
@@ -62,6 +60,12 @@ def described(scenes: Scenes) -> tuple[list[str], FloatArray]:
                 nearest = min(offsets, key=lambda offset: offset[0] ** 2 + offset[1] ** 2)
                 numbers[i, k] = 1, len(offsets), *nearest
     return kinds, numbers
+
+
+def _centre(item: Item) -> tuple[str, float, float]:
+    """The kind of an object, and the middle of its pixels, down and to the right."""
+    down, right = np.nonzero(item.mask)
+    return item.kind, float(down.mean()), float(right.mean())
 
 
 def held_out(model: str, numbers: FloatArray, target: FloatArray, environment: NDArray[np.int64]) -> FloatArray:
@@ -84,13 +88,13 @@ def determination(target: FloatArray, predicted: FloatArray, environment: NDArra
     if not spread.any():
         return Number()
     sums = [np.bincount(labels, values) for values in (error, spread)]
-    times = bootstrap_multiplicities(int(labels.max()) + 1, DRAWS, seed)
+    times = bootstrap_multiplicities(int(labels.max()) + 1, DRAWS, seed).astype(np.float64)
     low, high = interval(1 - (times @ sums[0]) / (times @ sums[1]))
     return Number(float(1 - error.sum() / spread.sum()), (float(low), float(high)))
 
 
 def importance(numbers: FloatArray, target: FloatArray, environment: NDArray[np.int64], seed: int) -> FloatArray:
-    """How much held-out R^2 of the tree falls (kinds,) when a kind's numbers (N, kinds, 4) are shuffled in the test part."""
+    """How much the tree's held-out R^2 falls (kinds,) when a kind's numbers (N, kinds, 4) are shuffled among frames."""
     generator = np.random.default_rng(seed)
     falls = np.zeros(numbers.shape[1])
     spread = max(float(((target - target.mean()) ** 2).sum()), 1e-12)
