@@ -87,9 +87,9 @@ def determination(target: FloatArray, predicted: FloatArray, environment: NDArra
     error, spread = (target - predicted) ** 2, (target - target.mean()) ** 2
     if not spread.any():
         return Number()
-    sums = [np.bincount(labels, values) for values in (error, spread)]
-    times = bootstrap_multiplicities(int(labels.max()) + 1, DRAWS, seed).astype(np.float64)
-    low, high = interval(1 - (times @ sums[0]) / (times @ sums[1]))
+    missed, varied = (np.bincount(labels, values).astype(np.float64) for values in (error, spread))
+    times = bootstrap_multiplicities(int(labels.max()) + 1, DRAWS, seed)
+    low, high = interval(1 - (times @ missed) / (times @ varied))
     return Number(float(1 - error.sum() / spread.sum()), (float(low), float(high)))
 
 
