@@ -89,7 +89,8 @@ def determination(target: FloatArray, predicted: FloatArray, environment: NDArra
         return Number()
     missed, varied = (np.bincount(labels, values).astype(np.float64) for values in (error, spread))
     times = bootstrap_multiplicities(int(labels.max()) + 1, DRAWS, seed)
-    low, high = interval(1 - (times @ missed) / (times @ varied))
+    draws: FloatArray = np.divide(times @ missed, times @ varied, dtype=np.float64)
+    low, high = interval(1 - draws)
     return Number(float(1 - error.sum() / spread.sum()), (float(low), float(high)))
 
 
