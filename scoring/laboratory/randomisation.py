@@ -6,8 +6,9 @@ the pixels where either map has anything; SSIM; and Spearman's of the histograms
 
 What maps of any two frames share, the middle of the frame or the pattern of a stride, is not the fault looked for: the
 absolute correlation is also told over chance, less that of the map before on this frame and the map after on a frame of
-another environment. A method passes if that is below a half with all parts random; else it shows the frame and not the
-network. Passing rules out that fault alone."""
+another environment where that is positive (of maps that are on other pixels it is negative). A method passes if that
+is below a half with all parts random; else it shows the frame and not the network. Passing rules out that fault
+alone."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -66,7 +67,7 @@ def similarities(before: Maps, after: Maps) -> dict[str, FloatArray]:
     found = alike(before, after)
     pairs = zip(np.abs(before), np.abs(np.roll(after, 1, axis=0)), strict=True)
     others = [_ranks_alike(ours, theirs) for ours, theirs in pairs]
-    return found | {OVER_CHANCE: found[SIMILARITIES[1]] - np.array(others)}
+    return found | {OVER_CHANCE: found[SIMILARITIES[1]] - np.fmax(others, 0)}
 
 
 def _ranks_alike(ours: Maps, theirs: Maps) -> float:
