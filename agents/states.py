@@ -1,7 +1,7 @@
 """The state of a training on disk: everything that the rest of it depends on."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,17 @@ def latest(folder: Path) -> dict[str, Any] | None:
         if {"fixed", "steps"} <= metadata.keys():
             return metadata
     return None
+
+
+def going_on(config: TrainConfig, folder: Path) -> TrainConfig:
+    """The settings in the number format of the state that training will go on from, whatever machine wrote that.
+
+    A deterministic run keeps its own, and is refused where they differ.
+    """
+    state = latest(folder)
+    if state is None or config.deterministic:
+        return config
+    return replace(config, computation=replace(config.computation, bfloat16=state["fixed"]["bfloat16"]))
 
 
 def steps_so_far(folder: Path) -> int:

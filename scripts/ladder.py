@@ -12,7 +12,7 @@ import torch
 from omegaconf import DictConfig
 
 from agents.climbing import climb
-from agents.computation import tune_process
+from agents.computation import choose, tune_process
 from agents.ladder import Ladder, check_complete, check_ready, hours, missing, steps_left
 from agents.ppo import PPOConfig
 from agents.speed.measuring import training_rate
@@ -37,6 +37,7 @@ def task(config: DictConfig) -> None:
     episodes = whole(values["episodes"], "episodes")
     torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
+    choose(ladder.network, ladder.stages[-1], tell=CONSOLE.print)  # what every rung's choice would say
     ahead = missing(rungs)
     CONSOLE.print(status(rungs))
     if values["check"]:

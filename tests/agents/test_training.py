@@ -13,7 +13,7 @@ from agents.checkpoint import CheckpointError, load_agent, save_agent
 from agents.computation import Computation
 from agents.ppo import PPOConfig, RewardNormaliser
 from agents.recipe import TrainConfig
-from agents.states import STATE, lighten, read_state, write_state
+from agents.states import STATE, going_on, lighten, read_state, write_state
 from agents.trainer import Trainer
 from agents.training import milestone_path, train
 from rollouts.env import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
@@ -107,6 +107,21 @@ def test_a_run_does_not_go_on_with_other_settings(tmp_path: Path, change: dict[s
     write_state(tmp_path / "state.safetensors", trainer)
     with pytest.raises(CheckpointError, match=f"was trained with {named} = "):
         read_state(tmp_path / "state.safetensors", Trainer(replace(SMALL, **change)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_run_goes_on_in_the_number_format_of_its_state(tmp_path: Path, bfloat16: bool) -> None:
+    """As on a machine that would choose the other one; a deterministic run does not."""
+    formats = [replace(SMALL, computation=Computation(bfloat16=which)) for which in (bfloat16, not bfloat16)]
+    began, here = formats
+    assert going_on(here, tmp_path) == here, "it begins as this machine computes"
+    write_state(tmp_path / STATE, Trainer(began))
+    assert going_on(here, tmp_path) == began
+    read_state(tmp_path / STATE, Trainer(going_on(here, tmp_path)))
+    fixed = replace(here, deterministic=True)
+    assert going_on(fixed, tmp_path) == fixed
+    with pytest.raises(CheckpointError, match=f"was trained with bfloat16 = {bfloat16}; it cannot go on with"):
+        read_state(tmp_path / STATE, Trainer(fixed))
 
 
 def test_a_state_without_environments_goes_on_with_new_episodes(
