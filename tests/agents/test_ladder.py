@@ -18,6 +18,7 @@ from agents.trainer import Trainer
 from agents.training import train
 from rollouts.errors import InputError
 from rollouts.locks import locked
+from test_training import stopped_after
 
 
 def test_a_rung_goes_on_in_the_number_format_that_it_began_in(tmp_path: Path) -> None:
@@ -158,8 +159,7 @@ def test_a_training_that_ends_early_leaves_a_light_state(tmp_path: Path) -> None
     (rung,) = replace(small(tmp_path, (3,)), seeds=(0,), ppo=ppo).rungs()
 
     def broken(config: TrainConfig, run: Path, name: str) -> Agent:
-        stops = iter([False, True])
-        assert train(config, run, stop=lambda: next(stops)) is None
+        assert train(config, run, **stopped_after(2)) is None
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

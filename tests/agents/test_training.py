@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from agents.computation import Computation
 from agents.ppo import PPOConfig, RewardNormaliser
 from agents.recipe import TrainConfig
 from agents.states import STATE, going_on, lighten, read_state, write_state
-from agents.trainer import Trainer
+from agents.trainer import Progress, Trainer
 from agents.training import milestone_path, train
 from rollouts.env import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
 from rollouts.errors import InputError
@@ -34,6 +35,12 @@ def weights(agent_path: Path) -> torch.Tensor:
     return torch.cat([p.flatten() for p in load_agent(agent_path).network.state_dict().values()])
 
 
+def stopped_after(updates: int) -> dict[str, Any]:
+    """Arguments of `train` with which it stops when so many updates are done."""
+    done: list[Progress] = []
+    return {"report": done.append, "stop": lambda: len(done) >= updates}
+
+
 @pytest.mark.parametrize(
     "computation",
     [
@@ -47,9 +54,8 @@ def weights(agent_path: Path) -> torch.Tensor:
 def test_a_run_stopped_and_resumed_ends_with_the_same_weights(tmp_path: Path, computation: Computation) -> None:
     config = replace(SMALL, computation=computation, deterministic=True)
     train(config, tmp_path / "whole")
-    stops = iter([True, False, True])
-    assert train(config, tmp_path / "parts", stop=lambda: next(stops)) is None
-    assert train(config, tmp_path / "parts", stop=lambda: next(stops)) is None
+    assert train(config, tmp_path / "parts", **stopped_after(1)) is None
+    assert train(config, tmp_path / "parts", **stopped_after(2)) is None
     agent = train(config, tmp_path / "parts")
     assert agent is not None
     assert agent.steps == 4 * 256
@@ -59,9 +65,8 @@ def test_a_run_stopped_and_resumed_ends_with_the_same_weights(tmp_path: Path, co
 
 
 def test_milestones_are_the_agents_of_shorter_runs(tmp_path: Path) -> None:
-    stops = iter([False, True])
     config = replace(SMALL, milestones=4)
-    train(config, tmp_path / "long", stop=lambda: next(stops))
+    train(config, tmp_path / "long", **stopped_after(2))
     train(config, tmp_path / "long")
     kept = sorted(path.name for path in (tmp_path / "long").glob("agent*"))
     assert kept == [*(f"agent-{part}of4.safetensors" for part in (1, 2, 3)), "agent.safetensors"]
@@ -136,8 +141,7 @@ def test_a_state_without_environments_goes_on_with_new_episodes(
         computation=Computation(halves=2),
         total_steps=6 * 512,
     )
-    stops = iter([True])
-    assert train(config, tmp_path, stop=lambda: next(stops)) is None
+    assert train(config, tmp_path, **stopped_after(1)) is None
     assert (tmp_path / STATE).stat().st_size < 5e6
     trainer = Trainer(config)
     untouched = observe(trainer.envs[0])[1]
