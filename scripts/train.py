@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.computation import choose, tune_process
 from agents.distillation import DistillationConfig
 from agents.naming import differences
@@ -13,11 +14,11 @@ from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from agents.running import finished
 from agents.states import going_on
-from common.command import main, plain, run_folder
+from common.cores import cores
 from common.progress import CONSOLE
 from common.stopping import FINISHED
 from common.training import print_evaluation, train_stoppable
-from common.values import build, cores, whole
+from common.values import build, whole
 from rollouts.env import EnvOptions
 
 
