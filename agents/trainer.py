@@ -115,7 +115,13 @@ class Trainer:
             training["distillation"] = distiller.record(self.agent.steps)
         if self.recent:
             returns, lengths = np.array(self.recent).T
-            scalars |= {"episode_return": float(returns.mean()), "episode_length": float(lengths.mean())}
+            rules = self.config.options.rules
+            cut = (lengths >= rules.most_steps) & (returns < rules.completed_return)
+            scalars |= {
+                "episode_return": float(returns.mean()),
+                "episode_length": float(lengths.mean()),
+                "cut_episodes": float(cut.mean()),
+            }
             self.agent.curve.append((self.agent.steps, round(float(returns.mean()), 4)))
         scalars |= {
             "steps_per_second": ppo.batch_size / (end - start),

@@ -17,6 +17,7 @@ from agents.recipe import TrainConfig
 from agents.states import STATE, going_on, lighten, read_state, write_state
 from agents.trainer import Progress, Trainer
 from agents.training import milestone_path, train
+from rollouts.coinrun.state import parse, serialize
 from rollouts.env import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
@@ -76,6 +77,28 @@ def test_milestones_are_the_agents_of_shorter_runs(tmp_path: Path) -> None:
     assert torch.equal(weights(milestone), weights(tmp_path / "short/agent.safetensors"))
     with pytest.raises(InputError, match="milestones is -1"):
         replace(SMALL, milestones=-1)
+
+
+def test_episodes_that_the_clock_cuts_are_counted() -> None:
+    """Every environment is put to ten steps before its end, and stands still: what does not die before is cut."""
+    trainer = Trainer(SMALL)
+    (env,) = trainer.envs
+    states = [parse(state) for state in env.callmethod("get_state")]
+    assert {int(state.episode["timeout"]) for state in states} == {SMALL.options.rules.most_steps} == {1000}
+    for state in states:
+        state.episode["cur_time"] = 990
+    env.callmethod("set_state", [serialize(state) for state in states])
+    trainer.episode_lengths[:] = 990
+    with torch.no_grad():
+        trainer.agent.network.policy.bias.zero_()[4] = 1000
+    scalars = trainer.step().scalars
+    ended = list(trainer.recent)
+    assert len(ended) == 8
+    assert (0.0, 1000) in ended
+    assert max(length for _, length in ended) == 1000
+    assert scalars["cut_episodes"] == ended.count((0.0, 1000)) / 8
+    trainer.recent.extend([(10.0, 1000), (0.0, 999), (0.0, 1000)])
+    assert trainer.step().scalars["cut_episodes"] == (ended.count((0.0, 1000)) + 1) / len(trainer.recent)
 
 
 def test_two_trainers_in_one_process_do_not_disturb_each_other() -> None:

@@ -107,8 +107,8 @@ def test_waiting_is_told_once_and_ends_with_the_holder(tmp_path: Path) -> None:
         with locked(tmp_path, sentences.append):
             assert time.monotonic() - began >= 0.9
     assert sentences == [f"Waiting for another process to be done with {tmp_path}"]
-    with locked(tmp_path, sentences.append):
-        assert len(sentences) == 1, "nobody to wait for"
+    with locked(tmp_path, sentences.append, sentences.append):
+        assert len(sentences) == 1, "nobody to wait for, and a lock of the kernel"
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
