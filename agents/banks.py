@@ -119,10 +119,10 @@ def obtain(
 ) -> FrameBank:
     """The bank's file, or the bank that the players play now and later runs find again under `FOLDER`.
 
-    `waiting` is told when another process plays the same bank. Raises `BankError` for a file that is no bank, or has
-    fewer frames.
+    `waiting` is told when another process plays the same bank, and of a file system without locks. Raises `BankError`
+    for a file that is no bank, or has fewer frames.
     """
     if not settings.played:
         return load(settings.bank, settings.frames)
-    with locked(FOLDER / folder_name(settings, [name for name, _ in players]), waiting) as folder:
+    with locked(FOLDER / folder_name(settings, [name for name, _ in players]), waiting, waiting) as folder:
         return load_or_play(folder / FILE, settings, players, track)

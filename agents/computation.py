@@ -5,10 +5,13 @@
 
 import copy
 import ctypes
+import os
 import platform
 import shutil
+import sysconfig
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -24,6 +27,8 @@ COMPILED = {"cpu": ("clear", "compact", "nature"), "cuda": ("clear", "compact", 
 """Networks that run faster compiled. `impala` is slower on a CPU: its max pooling is."""
 COMPILATION_PAYS = 500_000
 """Steps from which on a run earns back the time that compiling takes."""
+BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
+"""Of processors that multiply in bfloat16: two of x86 and one of arm. Any other AVX-512 converts to float32 first."""
 SLICES = {"cpu": 256, "cuda": 8192}
 HALVES = {"cpu": 1, "cuda": 2}
 
@@ -36,7 +41,7 @@ class Computation:
     view, weights as they were made); `contiguous` (both forced into the order channel, row, column).
     A minibatch is cut into slices of `slice_size` frames whose gradients add up; 0 takes it whole.
     The environments are played in `halves` groups in turn, so that one is stepped while the other is in the network.
-    Raises `InputError` for a device that is not there.
+    Raises `InputError` for a device that is not there, and for compiling where something that it needs is not.
     """
 
     device: str = "cpu"
@@ -55,8 +60,8 @@ class Computation:
             raise InputError(f"layout is '{self.layout}'; it can be {', '.join(LAYOUTS)}.")
         if self.slice_size < 0 or self.halves < 1:
             raise InputError("slice_size must be at least 0, and halves at least 1.")
-        if self.compiled and shutil.which("cc") is None:
-            raise InputError("Compiling a network needs a C++ compiler, and there is none on the PATH.")
+        if self.compiled and (missing := missing_for_compiling()):
+            raise InputError(f"Compiling a network needs {missing}.")
 
     def function(self, network: ActorCritic) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
         """Frames (batch, 64, 64, 3) uint8 -> logits (batch, actions) and values (batch,), both float32.
@@ -85,14 +90,16 @@ def choose(
     device: str = "auto",
     precision: str = "auto",
     compiled: str = "auto",
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Computation:
     """The computation that a run's settings mean on this machine.
 
     `path` is `fast`, `plain` (CleanRL's data path: a permuted view, float32, whole minibatches, nothing compiled) or
     `contiguous` (the same with frames forced into channels-first memory). `device` is `cpu`, `cuda` or `auto`, a GPU
     where there is one. `precision` is `float32`, `bfloat16` or `auto`: bfloat16 where the processor computes in it.
-    `compiled` is `true`, `false` or `auto`: where measurement favours it and the run is long enough to earn it back.
-    Raises `InputError` for anything else.
+    `compiled` is `true`, `false` or `auto`: where measurement favours it, the run is long enough to earn it back, and
+    what it needs is there; `tell` is called with a sentence where that alone is missing. Raises `InputError` for
+    anything else.
     """
     options = {
         "path": (path, PATHS),
@@ -107,7 +114,10 @@ def choose(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if path != "fast":
         return Computation(device, layout="permuted" if path == "plain" else "contiguous", halves=HALVES[device])
-    pays = network in COMPILED[device] and total_steps >= COMPILATION_PAYS and shutil.which("cc") is not None
+    pays = network in COMPILED[device] and total_steps >= COMPILATION_PAYS
+    if compiled == "auto" and pays and (missing := missing_for_compiling()):
+        tell(f"{network} is computed without compiling it, more slowly: that needs {missing}.")
+        pays = False
     return Computation(
         device,
         bfloat16=computes_bfloat16(device) if precision == "auto" else precision == "bfloat16",
@@ -117,9 +127,21 @@ def choose(
     )
 
 
+def missing_for_compiling() -> str | None:
+    """What `torch.compile` needs and this machine lacks, of a C++ compiler and Python's headers; None for nothing."""
+    compiler = os.environ.get("CXX", "g++")  # the one that torch calls
+    if shutil.which(compiler) is None:
+        return f"a C++ compiler, and there is no {compiler} on the PATH"
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    return None if headers.is_file() else f"Python's headers, and there is no {headers}"
+
+
 def computes_bfloat16(device: str) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware."""
-    return torch.cuda.is_bf16_supported() if device == "cuda" else bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    """Whether the device multiplies bfloat16 matrices in hardware, which is where that is faster than float32."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    able = torch.cpu.get_capabilities()
+    return any(able.get(flag, False) for flag in BFLOAT16_FLAGS) and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def frame_flops(network: ActorCritic) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from agents.ppo import Learner, TrainingError
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.game import Game
+from rollouts.progress import Check, unhindered
 
 
 @dataclass(frozen=True)
@@ -113,12 +114,17 @@ class Distiller:
         self.action_map = action_map(teacher.actions, actions, options.rules).to(computation.device)
 
     @torch.no_grad()
-    def label(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+    def label(self, frames: Tensor, check: Check = unhindered) -> tuple[Tensor, Tensor]:
         """The teacher's probabilities of the student's actions (batch, actions), and its values (batch,).
 
-        Frames are (batch, 64, 64, 3) uint8; a value is the teacher's expected discounted return.
+        Frames are (batch, 64, 64, 3) uint8; a value is the teacher's expected discounted return. `check` is called
+        before each slice of them.
         """
-        logits, values = zip(*(self.forward(part) for part in frames.split(self.slice_size)), strict=True)
+        outputs = []
+        for part in frames.split(self.slice_size):
+            check()
+            outputs.append(self.forward(part))
+        logits, values = zip(*outputs, strict=True)
         return torch.cat(logits).softmax(dim=-1) @ self.action_map, torch.cat(values)
 
     def check_teacher(self, state: Path, was: Mapping[str, Any]) -> None:
@@ -133,18 +139,23 @@ class Distiller:
         return {**asdict(self.config), "teacher": self.fingerprint, "steps": steps}
 
     def update(
-        self, frames: Tensor, reward_scale: float, generator: torch.Generator, begin: bool = False
+        self,
+        frames: Tensor,
+        reward_scale: float,
+        generator: torch.Generator,
+        begin: bool = False,
+        check: Check = unhindered,
     ) -> dict[str, float]:
         """Imitate the teacher on frames (time, envs, 64, 64, 3); returns the means that `docs/metrics.md` explains.
 
         `reward_scale` takes the teacher's values to the units of PPO's, which are of normalised rewards. To `begin`,
         the bias of the value is set to their mean: a good agent's values lie close together and far from 0, and
-        carrying all weights there costs tens of thousands of frames. Raises `TrainingError` when the loss or its
-        gradient is not finite.
+        carrying all weights there costs tens of thousands of frames. `check` is called before each slice of frames.
+        Raises `TrainingError` when the loss or its gradient is not finite.
         """
         config, learner = self.config, self.learner
         frames = frames.flatten(0, 1)
-        probabilities, values = self.label(frames)
+        probabilities, values = self.label(frames, check)
         targets = reward_scale * values
         if begin:
             nn.init.constant_(learner.network.value.bias, targets.mean().item())
@@ -154,6 +165,7 @@ class Distiller:
             for minibatch in order.split(config.minibatch):
                 learner.optimiser.zero_grad(set_to_none=True)
                 for part in minibatch.split(self.slice_size):
+                    check()
                     loss = imitation_losses(*learner.forward(frames[part]), probabilities[part], targets[part])
                     total = loss.policy_kl + learner.config.value_coef * loss.value
                     (total / len(minibatch)).backward()

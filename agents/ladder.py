@@ -9,7 +9,7 @@ from agents.computation import choose
 from agents.distillation import DistillationConfig
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
-from agents.states import STATE, check_same_run, latest, steps_so_far
+from agents.states import STATE, check_same_run, going_on, latest, steps_so_far
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked
@@ -81,7 +81,7 @@ class Ladder:
             distillation=self.distillation,
             seed=seed,
             total_steps=self.stages[stage],
-            computation=choose(self.network, self.stages[-1], precision=precision(run)),
+            computation=choose(self.network, self.stages[-1]),
             env_threads=self.env_threads,
             checkpoint_minutes=self.checkpoint_minutes,
             evaluation_episodes=0,
@@ -89,7 +89,7 @@ class Ladder:
         )
         folder = self.zoo / short(config.total_steps) if several else self.zoo
         return Rung(
-            config,
+            going_on(config, run),
             run,
             folder / f"{name}.safetensors",
             command=f"python scripts/ladder.py tier={self.name}",
@@ -171,12 +171,6 @@ class Rung:
                 return False
         except InUse:
             return True
-
-
-def precision(run: Path) -> str:
-    """The number format of the state that training goes on from, on whatever machine; `auto` without one."""
-    state = latest(run)
-    return "auto" if state is None else "bfloat16" if state["fixed"]["bfloat16"] else "float32"
 
 
 def missing(rungs: Sequence[Rung]) -> list[Rung]:

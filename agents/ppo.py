@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from agents.computation import Computation
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
+from rollouts.progress import Check, unhindered
 
 
 class TrainingError(InputError):
@@ -184,8 +185,11 @@ class Learner:
         actions = (log_probs - noise.log()).argmax(dim=-1)  # the exponential race: no check that waits for a GPU
         return actions, log_probs.gather(-1, actions[:, None]).squeeze(-1), values
 
-    def update(self, rollout: Rollout, generator: torch.Generator) -> dict[str, float]:
-        """Several epochs of minibatches over the rollout; returns the means of what `docs/metrics.md` explains."""
+    def update(self, rollout: Rollout, generator: torch.Generator, check: Check = unhindered) -> dict[str, float]:
+        """Several epochs of minibatches over the rollout; returns the means of what `docs/metrics.md` explains.
+
+        `check` is called before each slice of a minibatch.
+        """
         config = self.config
         advantage = advantages(rollout, config.gamma, config.gae_lambda)
         returns = (advantage + rollout.values).flatten()
@@ -201,6 +205,7 @@ class Learner:
                 mean, std = advantage[minibatch].mean(), advantage[minibatch].std(correction=0)
                 self.optimiser.zero_grad(set_to_none=True)
                 for part in minibatch.split(slice_size):
+                    check()
                     logits, values = self.forward(frames[part])
                     normalised = (advantage[part] - mean) / (std + 1e-8)
                     old = (actions[part], log_probs[part], old_values[part])

@@ -25,7 +25,7 @@ def carry_on(
     stop: Callable[[], bool] = lambda: False,
     warn: Callable[[str], None] = lambda sentence: None,
 ) -> Agent | None:
-    """Train in the folder `run` with a log, from its state on; None where `stop` ended it after an update."""
+    """Train in the folder `run` with a log, from its state on; None where `stop` ended it."""
     done = steps_so_far(run)
     with TrainingLog(run, done) as log, track(name, config.total_steps, done) as update:
 

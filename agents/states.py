@@ -1,7 +1,7 @@
 """The state of a training on disk: everything that the rest of it depends on."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,12 @@ UNWRITTEN = {"actions": "all"}
 """What a state of an earlier version was trained with, where it does not say."""
 
 
-def write_state(path: Path, trainer: Trainer) -> None:
-    """Write a state atomically; on a GPU all but the environments."""
+Snapshot = tuple[dict[str, Tensor], dict[str, Any]]
+"""A state in memory, which the trainer's next steps do not change: its tensors, and what is written beside them."""
+
+
+def snapshot(trainer: Trainer) -> Snapshot:
+    """The state of a trainer between two steps; on a GPU all but the environments."""
     agent, normaliser = trainer.agent, trainer.normaliser
     tensors = {f"network.{name}": value for name, value in agent.network.state_dict().items()}
     names = [name for name, _ in agent.network.named_parameters()]
@@ -31,29 +35,31 @@ def write_state(path: Path, trainer: Trainer) -> None:
         tensors |= {f"adam.{names[index]}.{key}": torch.as_tensor(value) for key, value in moments.items()}
     if trainer.config.saves_environments:
         tensors["generator"] = trainer.generator.get_state()
-        tensors["normaliser.returns"] = torch.from_numpy(normaliser.returns.copy())
-        tensors["episode_returns"] = torch.from_numpy(trainer.episode_returns.copy())
-        tensors["episode_lengths"] = torch.from_numpy(trainer.episode_lengths.copy())
+        tensors["normaliser.returns"] = torch.from_numpy(normaliser.returns)
+        tensors["episode_returns"] = torch.from_numpy(trainer.episode_returns)
+        tensors["episode_lengths"] = torch.from_numpy(trainer.episode_lengths)
         states = [state for env in trainer.envs for state in env.callmethod("get_state")]
         for index, state in enumerate(states):
             tensors[f"env.{index:05d}"] = torch.frombuffer(bytearray(state), dtype=torch.uint8)
-    save_tensors(
-        path,
-        tensors,
-        {
-            "format": STATE_FORMAT,
-            "fixed": trainer.config.fixed(),
-            "circumstances": trainer.config.circumstances(),
-            "environments": trainer.config.saves_environments,
-            "renderer": renderer_sha256(),
-            "steps": agent.steps,
-            "flops": agent.training["flops"],
-            "distillation": agent.training.get("distillation"),
-            "curve": agent.curve,
-            "recent": list(trainer.recent),
-            "normaliser": [normaliser.mean, normaliser.variance, normaliser.count],
-        },
-    )
+    metadata = {
+        "format": STATE_FORMAT,
+        "fixed": trainer.config.fixed(),
+        "circumstances": trainer.config.circumstances(),
+        "environments": trainer.config.saves_environments,
+        "renderer": renderer_sha256(),
+        "steps": agent.steps,
+        "flops": agent.training["flops"],
+        "distillation": agent.training.get("distillation"),
+        "curve": list(agent.curve),
+        "recent": list(trainer.recent),
+        "normaliser": [normaliser.mean, normaliser.variance, normaliser.count],
+    }
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors.items()}, metadata
+
+
+def write_state(path: Path, trainer: Trainer) -> None:
+    """Write the state of a trainer atomically."""
+    save_tensors(path, *snapshot(trainer))
 
 
 def read_state(path: Path, trainer: Trainer) -> None:
@@ -129,14 +135,13 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, metadata
 
 
-def save_state(trainer: Trainer, folder: Path) -> None:
-    """Write the state and keep the one before it; at any moment at least one of the two is whole."""
-    state = folder / STATE
-    new = folder / "state.new.safetensors"
-    write_state(new, trainer)
-    if state.exists():
-        state.replace(folder / PREVIOUS)
-    new.replace(state)
+def save_state(state: Snapshot, folder: Path) -> None:
+    """Write a state and keep the one before it; at any moment at least one of the two is whole."""
+    last, new = folder / STATE, folder / "state.new.safetensors"
+    save_tensors(new, *state)
+    if last.exists():
+        last.replace(folder / PREVIOUS)
+    new.replace(last)
 
 
 def resume(trainer: Trainer, folder: Path, warn: Callable[[str], None]) -> None:
@@ -169,6 +174,17 @@ def latest(folder: Path) -> dict[str, Any] | None:
         if {"fixed", "steps"} <= metadata.keys():
             return metadata
     return None
+
+
+def going_on(config: TrainConfig, folder: Path) -> TrainConfig:
+    """The settings in the number format of the state that training will go on from, whatever machine wrote that.
+
+    A deterministic run keeps its own, and is refused where they differ.
+    """
+    state = latest(folder)
+    if state is None or config.deterministic:
+        return config
+    return replace(config, computation=replace(config.computation, bfloat16=state["fixed"]["bfloat16"]))
 
 
 def steps_so_far(folder: Path) -> int:

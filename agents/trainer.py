@@ -19,6 +19,7 @@ from agents.distillation import Distiller
 from agents.ppo import Learner, RewardNormaliser, Rollout
 from agents.recipe import TrainConfig
 from rollouts.env import make_env, observe
+from rollouts.progress import Check, unhindered
 
 EPISODES_AVERAGED = 100
 
@@ -86,20 +87,23 @@ class Trainer:
     def finished(self) -> bool:
         return self.agent.steps >= self.config.total_steps
 
-    def step(self) -> Progress:
-        """One rollout and one update, by the teacher while its part of the training lasts."""
+    def step(self, check: Check = unhindered) -> Progress:
+        """One rollout and one update, by the teacher while its part of the training lasts.
+
+        `check` is called all the time; where it raises, the trainer is in no state that could be gone on from.
+        """
         ppo, training = self.config.ppo, self.agent.training
         distiller = self.distiller if self.distilling else None
         base = ppo.learning_rate if distiller is None else self.config.distillation.learning_rate
         self.learner.set_rate(base * ppo.decay(self.agent.steps))
         start = time.perf_counter()
-        rollout = self._rollout()
+        rollout = self._rollout(check)
         middle = time.perf_counter()
         if distiller is None:
-            scalars = self.learner.update(rollout, self.generator)
+            scalars = self.learner.update(rollout, self.generator, check)
         else:
             scale, begin = self.normaliser.factor(self.config.options.rules.completed_return), self.agent.steps == 0
-            scalars = distiller.update(rollout.frames, scale, self.generator, begin)
+            scalars = distiller.update(rollout.frames, scale, self.generator, begin, check)
         end = time.perf_counter()
         self.agent.steps += ppo.batch_size
         acting, learning = self.flops
@@ -111,7 +115,13 @@ class Trainer:
             training["distillation"] = distiller.record(self.agent.steps)
         if self.recent:
             returns, lengths = np.array(self.recent).T
-            scalars |= {"episode_return": float(returns.mean()), "episode_length": float(lengths.mean())}
+            rules = self.config.options.rules
+            cut = (lengths >= rules.most_steps) & (returns < rules.completed_return)
+            scalars |= {
+                "episode_return": float(returns.mean()),
+                "episode_length": float(lengths.mean()),
+                "cut_episodes": float(cut.mean()),
+            }
             self.agent.curve.append((self.agent.steps, round(float(returns.mean()), 4)))
         scalars |= {
             "steps_per_second": ppo.batch_size / (end - start),
@@ -121,7 +131,7 @@ class Trainer:
         }
         return Progress(self.agent.steps, self.config.total_steps, scalars)
 
-    def _rollout(self) -> Rollout:
+    def _rollout(self, check: Check = unhindered) -> Rollout:
         """Play every part of the environments in turn: while one is in the network, the others are being stepped."""
         ppo, device = self.config.ppo, self.config.computation.device
         shape = (ppo.rollout_steps, ppo.num_envs)
@@ -132,6 +142,7 @@ class Trainer:
         last_value = torch.empty(ppo.num_envs, device=device)
         procgen_actions = np.asarray(self.agent.actions, dtype=np.int32)
         for t in range(ppo.rollout_steps):
+            check()
             for env, part, staging in zip(self.envs, self.parts, self.staging, strict=True):
                 reward, observation, first[t, part] = observe(env, copy=False)
                 if t > 0:

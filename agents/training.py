@@ -10,8 +10,13 @@ from pathlib import Path
 from agents.checkpoint import Agent, save_agent
 from agents.play import evaluate
 from agents.recipe import TrainConfig
-from agents.states import resume, save_state
+from agents.states import resume, save_state, snapshot
 from agents.trainer import Progress, Trainer
+from rollouts.progress import Check
+
+
+class Interrupted(Exception):
+    """The training was asked to stop in the midst of a step, or of an evaluation."""
 
 
 def milestone_path(folder: Path, part: int, parts: int) -> Path:
@@ -28,35 +33,53 @@ def train(
 ) -> Agent | None:
     """Train to `total_steps` in `folder`, going on from the state there.
 
-    Writes the state every `checkpoint_minutes`, when `stop` says so after an update (then returns None) and at the
-    end, where the agent is evaluated on its training levels and on unseen ones and written to
-    `folder/agent.safetensors`. Milestones before the end are kept without evaluation. `report` is called after every
-    update, `warn` with a sentence when the last state could not be read and the one before it is used. Raises
+    Writes the state every `checkpoint_minutes`, when `stop` says so (then returns None) and at the end, where the agent
+    is evaluated on its training levels and on unseen ones and written to `folder/agent.safetensors`. `stop` is asked
+    all the time, since an update can take longer than a cluster waits: what is under way is given up, and the state
+    is that of the last whole update. Milestones before the end are kept without evaluation. `report` is called after
+    every update, `warn` with a sentence when the last state could not be read and the one before it is used. Raises
     `TrainingError` when the gradient is not finite.
     """
+
+    def check() -> None:
+        if stop():
+            raise Interrupted
+
     trainer = Trainer(config)
     resume(trainer, folder, warn)
-    saved = time.monotonic()
-    while not trainer.finished:
-        passed = _parts_done(trainer)
-        report(trainer.step())
-        if passed < _parts_done(trainer) < config.milestones:
-            save_agent(milestone_path(folder, _parts_done(trainer), config.milestones), trainer.agent)
-        stopping = stop()
-        if stopping or trainer.finished or time.monotonic() - saved > 60 * config.checkpoint_minutes:
-            save_state(trainer, folder)
-            saved = time.monotonic()
-        if stopping and not trainer.finished:
-            return None
-    agent = trainer.agent
+    state, saved = snapshot(trainer), time.monotonic()
+    try:
+        while not trainer.finished:
+            passed = _parts_done(trainer)
+            report(trainer.step(check))
+            state = snapshot(trainer)
+            if passed < _parts_done(trainer) < config.milestones:
+                save_agent(milestone_path(folder, _parts_done(trainer), config.milestones), trainer.agent)
+            if trainer.finished or time.monotonic() - saved > 60 * config.checkpoint_minutes:
+                save_state(state, folder)
+                saved = time.monotonic()
+        _evaluate(trainer, check)
+    except Interrupted:
+        save_state(state, folder)
+        return None
+    save_agent(folder / "agent.safetensors", trainer.agent)
+    return trainer.agent
+
+
+def _evaluate(trainer: Trainer, check: Check) -> None:
+    """Measure how many levels the agent completes; `check` is called after every episode."""
+    config, agent = trainer.config, trainer.agent
     agent.network.eval()
     if config.evaluation_episodes:
         for name, options in (("training", config.options), ("unseen", config.options.unseen())):
             agent.evaluation[name] = evaluate(
-                agent, options, config.evaluation_episodes, config.seed + 1, config.env_threads
+                agent,
+                options,
+                config.evaluation_episodes,
+                config.seed + 1,
+                config.env_threads,
+                lambda more, note="": check(),
             )
-    save_agent(folder / "agent.safetensors", agent)
-    return agent
 
 
 def _parts_done(trainer: Trainer) -> int:

@@ -58,9 +58,9 @@ class Game:
 
     `drawn` names what masks tell apart. Of procgen's actions `actions` differ from one another; `moves` says what each
     does. An episode that is completed returns `completed_return`, any other nothing; `completed_words` say it of the
-    agent. `hazards` are what ends an episode otherwise. `guide` tells people who have never seen the game what is in
-    it: pairs of a word and what there is to know of it. `kinds` are those of version 1 of the score, `concepts` those
-    of version 2; nothing where the game has not been given any.
+    agent. The clock cuts an episode after `most_steps`. `hazards` are what ends an episode otherwise. `guide` tells
+    people who have never seen the game what is in it: pairs of a word and what there is to know of it. `kinds` are
+    those of version 1 of the score, `concepts` those of version 2; nothing where the game has not been given any.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Game:
     moves: Mapping[str, tuple[int, ...]]
     completed_return: float
     completed_words: str
+    most_steps: int
     hazards: tuple[str, ...]
     drawn: tuple[str, ...]
     kinds: tuple[Kind, ...]

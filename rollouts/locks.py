@@ -21,13 +21,17 @@ class InUse(InputError):
 
 
 @contextmanager
-def locked(folder: Path, waiting: Callable[[str], None] | None = None) -> Iterator[Path]:
+def locked(
+    folder: Path,
+    waiting: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] = lambda sentence: None,
+) -> Iterator[Path]:
     """Make `folder` and hold it until the end of the block, or of the process, however it ends.
 
     While another process holds it, raise `InUse`; or wait, where `waiting` is given, which is called once with a
-    sentence. On a file system without locks a file stands for the lock; one that a dead process of this machine left
-    behind counts for nothing, one of another machine has to be deleted by hand. Raises `InputError` when the folder
-    cannot be written.
+    sentence. On a file system without locks a file stands for the lock, and `warn` is called with a sentence; one that
+    a dead process of this machine left behind counts for nothing, one of another machine has to be deleted by hand.
+    Raises `InputError` when the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -38,6 +42,8 @@ def locked(folder: Path, waiting: Callable[[str], None] | None = None) -> Iterat
                 raise
             waiting(f"Waiting for another process to be done with {folder}")
             lock = _acquire(folder, -1)
+        if isinstance(lock, SoftFileLock):
+            warn(f"The file system of {folder} has no locks; a file in it, {SOFT_FILE}, stands for one.")
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
     try:

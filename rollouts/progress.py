@@ -1,7 +1,11 @@
 """How long work tells what it has done, whoever shows it."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
+
+Check = Callable[[], None]
+"""Called between the parts of long work; raises where the work is to be given up."""
 
 
 class Update(Protocol):
@@ -18,6 +22,10 @@ class Track(Protocol):
 
 def silent(more: int, note: str = "") -> None:
     """Shows nothing."""
+
+
+def unhindered() -> None:
+    """Never gives work up."""
 
 
 def untracked(name: str, total: int, start: int = 0) -> AbstractContextManager[Update]:

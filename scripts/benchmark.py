@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.computation import choose
 from agents.ppo import PPOConfig
 from agents.speed.machine import describe
 from agents.speed.targets import Bench
 from agents.speed.variants import LONG_RUN
-from common.command import main, plain, run_folder
+from common.cores import cores
 from common.progress import CONSOLE, track
-from common.values import build, cores, whole
+from common.values import build, whole
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.speed import target_named

@@ -6,10 +6,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.banks import FILE, BankSettings, folder_name, load_or_play
 from agents.computation import tune_process
 from agents.naming import named_agents
-from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked

@@ -5,10 +5,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.banks import FILE, BankSettings, load_or_play, play
 from agents.computation import tune_process
 from agents.naming import named_agents, only_agent
-from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.values import picked
 from scoring.output import write_score

@@ -8,9 +8,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.banks import BankSettings
 from agents.naming import only_agent
-from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked, whole

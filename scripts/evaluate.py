@@ -6,13 +6,14 @@ import torch
 from omegaconf import DictConfig
 from rich.table import Table
 
+from common.command import main, plain
 from agents.checkpoint import load_agent
 from agents.completion import LEVELS, Row, complete
 from agents.computation import tune_process
 from agents.naming import agent_files
-from common.command import main, plain
+from common.cores import cores
 from common.progress import CONSOLE, track
-from common.values import cores, whole
+from common.values import whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from scoring.draw.completion import completion_figure
@@ -52,7 +53,7 @@ def task(config: DictConfig) -> None:
     torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
     threads = whole(values["env_threads"], "env_threads") or cores()
-    with locked(Path(values["output"])) as output:
+    with locked(Path(values["output"]), warn=CONSOLE.print) as output:
         rows = complete(output / FILE, agents, episodes, seed, threads, track)
         CONSOLE.print(table(rows))
         CONSOLE.print(f"{output / FILE}: {rows[0].episodes:,} episodes of each, 95 % Wilson intervals, seed {seed}")

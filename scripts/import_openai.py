@@ -6,9 +6,9 @@ python scripts/import_openai.py checkpoint=coinrun.model.pb output=PATH
 
 from omegaconf import DictConfig
 
+from common.command import main
 from agents.checkpoint import save_agent
 from agents.openai import import_agent
-from common.command import main
 from common.progress import CONSOLE
 
 

@@ -11,15 +11,16 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from common.command import main, plain
 from agents.climbing import climb
-from agents.computation import tune_process
+from agents.computation import choose, tune_process
 from agents.ladder import Ladder, check_complete, check_ready, hours, missing, steps_left
 from agents.ppo import PPOConfig
 from agents.speed.measuring import training_rate
-from common.command import main, plain
+from common.cores import cores
 from common.progress import CONSOLE, track
 from common.training import print_evaluation, train_stoppable
-from common.values import build, cores, picked, whole
+from common.values import build, picked, whole
 from rollouts.locks import InUse, locked
 from scoring.study.catalogue import status, write_catalogue
 
@@ -37,6 +38,7 @@ def task(config: DictConfig) -> None:
     episodes = whole(values["episodes"], "episodes")
     torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
+    choose(ladder.network, ladder.stages[-1], tell=CONSOLE.print)  # what every rung's choice would say
     ahead = missing(rungs)
     CONSOLE.print(status(rungs))
     if values["check"]:
@@ -51,7 +53,7 @@ def task(config: DictConfig) -> None:
     began, trained = time.monotonic(), 0
     for number, rung in enumerate(ahead, start=1):
         try:
-            with locked(rung.run):
+            with locked(rung.run, warn=CONSOLE.print):
                 if rung.done:  # by another process meanwhile
                     continue
                 steps = steps_left([rung])

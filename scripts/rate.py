@@ -12,9 +12,9 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from common.command import main, plain
 from agents.checkpoint import fingerprint
 from agents.computation import tune_process
-from common.command import main, plain
 from common.progress import CONSOLE, track
 from common.values import picked, whole
 from rollouts.errors import InputError
@@ -65,7 +65,7 @@ def task(config: DictConfig) -> None:
         check_port(whole(values["port"], "port"))
         tune_process()
         make_study(folder, values)
-    with locked(folder):
+    with locked(folder, warn=CONSOLE.print):
         serve_study(folder, values, raters)
 
 

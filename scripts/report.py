@@ -7,11 +7,11 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.banks import BankSettings, Named, obtain
 from agents.checkpoint import fingerprint
 from agents.computation import tune_process
 from agents.naming import differences, named_agents
-from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.values import picked
 from rollouts.errors import InputError

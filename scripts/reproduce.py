@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from common.command import main, plain
 from agents.banks import BankSettings
 from agents.computation import tune_process
-from common.command import main, plain
+from common.cores import cores
 from common.progress import CONSOLE, track
-from common.values import convert, cores, picked, whole
+from common.values import convert, picked, whole
 from rollouts.locks import locked
 from scoring.settings import ScoreConfig
 from scoring.study.members import checkpoints_along, grouped, readable
@@ -49,7 +50,7 @@ def task(config: DictConfig) -> None:
     tune_process()
     for sentence in unread + unfit:
         CONSOLE.print(f"Left out: {sentence}")
-    with locked(study.output):
+    with locked(study.output, warn=CONSOLE.print):
         if not from_table:
             score_all(study, grouped(agents), checkpoints, track)
         text = report(study.output, read(study.table), first_table(*along), unread + unfit)

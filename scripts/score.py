@@ -5,10 +5,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.banks import BankSettings, Named, obtain
 from agents.computation import tune_process
 from agents.naming import only_agent
-from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked

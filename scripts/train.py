@@ -1,27 +1,29 @@
 """Train a PPO agent: python scripts/train.py network=compact env.num_levels=100 train.total_steps=5e6 seed=0"""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.computation import choose, tune_process
 from agents.distillation import DistillationConfig
 from agents.naming import differences
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from agents.running import finished
-from common.command import main, plain, run_folder
+from agents.states import going_on
+from common.cores import cores
 from common.progress import CONSOLE
 from common.stopping import FINISHED
 from common.training import print_evaluation, train_stoppable
-from common.values import build, cores, whole
+from common.values import build, whole
 from rollouts.env import EnvOptions
 
 
-def settings(config: Mapping[str, Any]) -> TrainConfig:
-    """The training settings that a configuration means."""
+def settings(config: Mapping[str, Any], tell: Callable[[str], None] = lambda sentence: None) -> TrainConfig:
+    """The training settings that a configuration means; `tell` is called with a sentence on what this machine lacks."""
     run = dict(config["run"])
     how = {key: str(run.pop(key)).lower() for key in ("path", "device", "precision", "compiled")}
     run.pop("torch_threads")
@@ -38,7 +40,7 @@ def settings(config: Mapping[str, Any]) -> TrainConfig:
         actions=str(config["actions"]),
         ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"),
         distillation=build(DistillationConfig, config["distillation"], "distillation"),
-        computation=choose(network, steps, **how),
+        computation=choose(network, steps, **how, tell=tell),
     )
 
 
@@ -60,7 +62,7 @@ def folder(config: Mapping[str, Any]) -> str:
 
 
 def task(config: DictConfig) -> str | None:
-    chosen = settings(plain(config))
+    chosen = settings(plain(config), CONSOLE.print)
     torch.set_num_threads(whole(config.run.torch_threads, "run.torch_threads") or cores())
     if config.run.path == "fast":
         tune_process()
@@ -68,6 +70,8 @@ def task(config: DictConfig) -> str | None:
         if finished(run / "agent.safetensors", chosen.total_steps):
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return FINISHED
+        if config.run.precision == "auto":
+            chosen = going_on(chosen, run)
         agent = train_stoppable(chosen, run)
         CONSOLE.print(f"{run / 'agent.safetensors'}: {agent.steps:,} steps")
         print_evaluation(agent)

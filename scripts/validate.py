@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.checkpoint import Agent
 from agents.computation import tune_process
 from agents.naming import named_agents
-from common.command import main, plain, run_folder
+from common.cores import cores
 from common.progress import CONSOLE, track
-from common.values import cores, whole
+from common.values import whole
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from scoring.validation.groups import chosen_groups

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from common.command import main, plain
 from agents.banks import BankSettings, obtain
 from agents.computation import tune_process
 from agents.naming import only_agent
-from common.command import main, plain
 from common.progress import CONSOLE, track
 from common.values import picked, whole
 from rollouts.errors import InputError

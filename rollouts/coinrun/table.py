@@ -93,6 +93,7 @@ COINRUN = Game(
     },
     completed_return=10,
     completed_words="reaches the coin",
+    most_steps=1000,
     hazards=("saw", "enemy", "lava", "time"),
     drawn=("coin", "saw", "enemy", "trail", "crate", "lava", "wall", "agent", "velocity"),
     kinds=(

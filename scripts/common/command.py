@@ -16,6 +16,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from common import CHECKOUT
+from common.cores import keep_to_cores
+from common.progress import CONSOLE
 from common.stopping import STOPPED, Stopped
 from rollouts.errors import InputError
 from rollouts.locks import locked
@@ -26,7 +29,7 @@ warnings.filterwarnings("ignore", message=r"\s*'hydra/launcher/joblib' is valida
 warnings.filterwarnings("ignore", message=r"Maximum number of iterations \d+ reached")
 
 
-SCRIPTS = Path(__file__).parents[1]
+SCRIPTS = CHECKOUT / "scripts"
 
 
 RENAMED = {"threads": "env_threads are those that step the environments, torch_threads those of torch"}
@@ -55,8 +58,10 @@ def main(task: Callable[[DictConfig], object], config_name: str, folder: Folder 
         replace=True,
     )
     os.environ["HYDRA_FULL_ERROR"] = "1"
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SCRIPTS), os.environ.get("PYTHONPATH"))))
-    conf = str(SCRIPTS.parent / "conf")
+    own = (str(CHECKOUT), str(SCRIPTS))  # first on the path of other processes, too
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (*own, os.environ.get("PYTHONPATH"))))
+    keep_to_cores()
+    conf = str(CHECKOUT / "conf")
     try:
         hydra.main(version_base="1.3", config_path=conf, config_name=config_name)(task)()
     except Stopped as stopped:
@@ -113,5 +118,5 @@ def plain(config: DictConfig) -> dict[str, Any]:
 @contextmanager
 def run_folder() -> Iterator[Path]:
     """The run's folder, held by a lock that the kernel releases when the process ends, however it ends."""
-    with locked(Path(HydraConfig.get().run.dir)) as folder:
+    with locked(Path(HydraConfig.get().run.dir), warn=CONSOLE.print) as folder:
         yield folder

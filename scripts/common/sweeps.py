@@ -12,8 +12,8 @@ from hydra.core.override_parser.types import Override, QuotedString
 from omegaconf import DictConfig
 from rich.table import Table
 
-from agents.naming import agent_files
 from common.command import explain
+from agents.naming import agent_files
 from common.stopping import FINISHED, Stopped
 from rollouts.errors import InputError
 from rollouts.locks import InUse

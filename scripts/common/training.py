@@ -15,13 +15,12 @@ from scoring.draw.words import percent
 def train_stoppable(config: TrainConfig, run: Path, name: str = "Training") -> Agent:
     """Train in the folder `run`.
 
-    A signal that asks to stop ends it after an update with `Stopped`; one that comes after the last update is passed on
-    when the agent is written.
+    A signal that asks to stop ends it with `Stopped`; one that comes while the agent is being written is passed on.
     """
     with stoppable() as signals:
         agent = carry_on(config, run, name, track, lambda: bool(signals), CONSOLE.print)
     if agent is None:
-        raise Stopped(f"Stopped after an update; the same command goes on from {run / STATE}.")
+        raise Stopped(f"Stopped; the same command goes on from {run / STATE}.")
     if signals:
         signal.raise_signal(signals[0])
     return agent

@@ -1,6 +1,5 @@
 """Settings from configuration values."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -87,13 +86,3 @@ def whole(value: Any, key: str) -> int:
     """A whole number, however it is written; raises `InputError` naming the key otherwise."""
     number: int = convert(value, int, key)
     return number
-
-
-def cores() -> int:
-    """Cores that this process may use, which on a shared machine are fewer than it has.
-
-    OMP_NUM_THREADS can make them fewer still; the processes of a sweep have it, so that they share the machine.
-    """
-    allowed = len(os.sched_getaffinity(0))
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(allowed, int(wanted)) if wanted.isdigit() and int(wanted) else allowed

@@ -20,6 +20,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from common.cores import allowed_cores
 from common.joblib_worker import OnWorker, gpu_names, stop_file
 from common.progress import CONSOLE, track
 from common.slurm_job import OnCluster
@@ -104,7 +105,7 @@ class Joblib(Serial):
 
         gpus = gpu_names(torch.cuda.device_count(), os.environ)
         wanted = whole(self.settings["n_jobs"], "hydra.launcher.n_jobs")
-        workers = min(wanted or len(gpus) or len(os.sched_getaffinity(0)), len(jobs.overrides))
+        workers = min(wanted or len(gpus) or allowed_cores(), len(jobs.overrides))
         if workers == 1:
             return super().run(jobs, folder)
         singletons = Singleton.get_state()

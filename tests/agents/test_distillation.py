@@ -31,7 +31,7 @@ from agents.training import train
 from rollouts.coinrun.table import COINRUN
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions
 from rollouts.errors import InputError
-from test_training import SMALL, weights
+from test_training import SMALL, stopped_after, weights
 
 BATCH = SMALL.ppo.batch_size
 DISTINCT_ACTIONS = COINRUN.actions
@@ -191,7 +191,7 @@ def test_a_run_stopped_in_either_part_ends_with_the_same_weights(teacher: Path, 
     for part in range(3):
         if part == 2:
             teacher.unlink()
-        assert train(config, tmp_path / "parts", stop=lambda: True) is None
+        assert train(config, tmp_path / "parts", **stopped_after(1)) is None
     agent = train(config, tmp_path / "parts")
     assert agent is not None
     assert torch.equal(weights(tmp_path / "whole/agent.safetensors"), weights(tmp_path / "parts/agent.safetensors"))

@@ -10,24 +10,24 @@ from agents.climbing import climb
 from agents.computation import Computation
 from agents.distillation import DistillationConfig
 from agents.evaluation import Evaluation
-from agents.ladder import Incomplete, Ladder, check_complete, check_ready, missing, precision, steps_left
+from agents.ladder import Incomplete, Ladder, check_complete, check_ready, missing, steps_left
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from agents.states import KEPT, STATE, write_state
 from agents.trainer import Trainer
 from agents.training import train
-from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import locked
+from test_training import stopped_after
 
 
 def test_a_rung_goes_on_in_the_number_format_that_it_began_in(tmp_path: Path) -> None:
-    config = TrainConfig("compact", EnvOptions(num_levels=3), ppo=PPOConfig(num_envs=8, rollout_steps=32))
-    for bfloat16, name in ((True, "bfloat16"), (False, "float32")):
-        trainer = Trainer(replace(config, computation=Computation(bfloat16=bfloat16)))
-        write_state(tmp_path / "state.safetensors", trainer)
-        assert precision(tmp_path) == name
-    assert precision(tmp_path / "nowhere") == "auto"
+    for bfloat16 in (True, False):
+        rung = small(tmp_path).rungs()[0]
+        trainer = Trainer(replace(rung.config, computation=Computation(bfloat16=bfloat16)))
+        rung.run.mkdir(parents=True, exist_ok=True)
+        write_state(rung.run / STATE, trainer)
+        assert small(tmp_path).rungs()[0].config.computation.bfloat16 == bfloat16
 
 
 def small(folder: Path, levels: tuple[int, ...] = (3, 4)) -> Ladder:
@@ -159,8 +159,7 @@ def test_a_training_that_ends_early_leaves_a_light_state(tmp_path: Path) -> None
     (rung,) = replace(small(tmp_path, (3,)), seeds=(0,), ppo=ppo).rungs()
 
     def broken(config: TrainConfig, run: Path, name: str) -> Agent:
-        stops = iter([False, True])
-        assert train(config, run, stop=lambda: next(stops)) is None
+        assert train(config, run, **stopped_after(2)) is None
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,5 +1,6 @@
 """Whatever happens to a run, it goes on from its last whole state, to the same weights."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,11 +17,11 @@ from agents.checkpoint import CheckpointError
 from agents.computation import Computation
 from agents.ppo import TrainingError
 from agents.recipe import TrainConfig
-from agents.states import PREVIOUS, STATE, read_state, save_state
+from agents.states import PREVIOUS, STATE, read_state, save_state, snapshot
 from agents.trainer import Trainer
 from agents.training import train
 from rollouts.errors import InputError
-from test_training import SMALL, weights
+from test_training import SMALL, stopped_after, weights
 
 EVERY_UPDATE = replace(SMALL, checkpoint_minutes=0, deterministic=True)
 
@@ -41,8 +42,7 @@ LONG = replace(EVERY_UPDATE, total_steps=80 * 256)
 def test_a_damaged_state_is_replaced_by_the_previous_one(tmp_path: Path) -> None:
     train(EVERY_UPDATE, tmp_path / "whole")
     parts = tmp_path / "parts"
-    stops = iter([False, False, True])
-    assert train(EVERY_UPDATE, parts, stop=lambda: next(stops)) is None
+    assert train(EVERY_UPDATE, parts, **stopped_after(3)) is None
     state = parts / STATE
     state.write_bytes(state.read_bytes()[: state.stat().st_size // 2])
     warnings: list[str] = []
@@ -59,7 +59,7 @@ def test_a_missing_state_is_replaced_by_the_previous_one(tmp_path: Path) -> None
     trainer = Trainer(EVERY_UPDATE)
     for _ in range(2):
         trainer.step()
-        save_state(trainer, tmp_path)
+        save_state(snapshot(trainer), tmp_path)
     (tmp_path / STATE).unlink()
     warnings: list[str] = []
     assert train(EVERY_UPDATE, tmp_path, warn=warnings.append) is not None
@@ -93,8 +93,7 @@ def test_total_steps_may_be_raised_and_threads_may_not_change(tmp_path: Path) ->
 
 
 def test_a_gradient_that_is_not_finite_ends_the_run_and_leaves_the_state(tmp_path: Path) -> None:
-    stops = iter([True])
-    train(EVERY_UPDATE, tmp_path, stop=lambda: next(stops))
+    train(EVERY_UPDATE, tmp_path, **stopped_after(1))
     before = (tmp_path / STATE).read_bytes()
     trainer = Trainer(EVERY_UPDATE)
     read_state(tmp_path / STATE, trainer)
@@ -108,7 +107,7 @@ def test_a_gradient_that_is_not_finite_ends_the_run_and_leaves_the_state(tmp_pat
 def test_a_full_disk_leaves_the_last_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer(EVERY_UPDATE)
     trainer.step()
-    save_state(trainer, tmp_path)
+    save_state(snapshot(trainer), tmp_path)
     before = (tmp_path / STATE).read_bytes()
 
     def full(tensors: object, target: Path, metadata: object) -> None:
@@ -117,8 +116,63 @@ def test_a_full_disk_leaves_the_last_state(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("agents.checkpoint.save_file", full)
     with pytest.raises(InputError, match="No space left on device"):
-        save_state(trainer, tmp_path)
+        save_state(snapshot(trainer), tmp_path)
     assert (tmp_path / STATE).read_bytes() == before
+
+
+class Countdown:
+    """Asks to stop at the call of that number, and from then on."""
+
+    def __init__(self, number: int) -> None:
+        self.left = number
+
+    def __call__(self) -> bool:
+        self.left -= 1
+        return self.left <= 0
+
+
+def test_a_stop_at_any_moment_loses_the_step_under_way_and_nothing_else(tmp_path: Path) -> None:
+    """An update can take longer than a cluster waits between its warning and the end of a job."""
+    config = replace(EVERY_UPDATE, checkpoint_minutes=1000, total_steps=512)
+    whole = train(config, tmp_path / "whole")
+    assert whole is not None
+    step = 32 + 3 * 256 // 64  # time steps of the rollout, slices of three epochs
+    for number in (20, step, step + 33):
+        folder = tmp_path / str(number)
+        stop = Countdown(number)
+        assert train(config, folder, stop=stop) is None
+        assert stop.left == 0, "what is asked to stop asks no more"
+        trainer = Trainer(config)
+        read_state(folder / STATE, trainer)
+        assert trainer.agent.steps == 256 * ((number - 1) // step)
+        agent = train(config, folder)
+        assert agent is not None
+        assert torch.equal(weights(tmp_path / "whole/agent.safetensors"), weights(folder / "agent.safetensors"))
+        assert agent.metadata() == whole.metadata()
+
+
+def test_a_stop_during_the_evaluation_leaves_that_to_the_next_run(tmp_path: Path) -> None:
+    config = replace(EVERY_UPDATE, checkpoint_minutes=1000, total_steps=256, evaluation_episodes=2)
+    assert train(config, tmp_path, stop=Countdown(32 + 12 + 3)) is None
+    assert not (tmp_path / "agent.safetensors").exists()
+    trainer = Trainer(config)
+    read_state(tmp_path / STATE, trainer)
+    assert trainer.finished
+    agent = train(config, tmp_path, stop=Countdown(2 + 2 + 1))
+    assert agent is not None
+    assert {name: evaluation.episodes for name, evaluation in agent.evaluation.items()} == {"training": 2, "unseen": 2}
+
+
+def test_a_snapshot_is_not_changed_by_what_comes_after_it() -> None:
+    trainer = Trainer(EVERY_UPDATE)
+    trainer.step()
+    tensors, metadata = snapshot(trainer)
+    copies, text = {name: tensor.clone() for name, tensor in tensors.items()}, json.dumps(metadata)
+    trainer.step()
+    assert all(torch.equal(tensor, copies[name]) for name, tensor in tensors.items())
+    assert json.dumps(metadata) == text
+    changed = snapshot(trainer)[0]
+    assert not any(torch.equal(changed[name], tensors[name]) for name in tensors if name.startswith(("network", "env")))
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
@@ -168,14 +222,14 @@ def test_signals_end_a_run_with_its_own_status_and_the_command_goes_on(tmp_path:
     script = Path(__file__).parents[2] / "scripts/train.py"
     arguments = [
         "train.ppo.num_envs=8",
-        "train.ppo.rollout_steps=32",
         "run.torch_threads=1",
         "run.evaluation_episodes=0",
+        "train.total_steps=2048000",
     ]
-    command = [sys.executable, str(script), *arguments, "train.total_steps=2048000"]
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number, steps in ((signal.SIGTERM, 32), (signal.SIGINT, 32), (signal.SIGUSR2, 32_768)):
+        command = [sys.executable, str(script), *arguments, f"train.ppo.rollout_steps={steps}", "run.compiled=false"]
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-        folder = tmp_path / "runs/train/compact-hard-n0-s0-numenvs8-rolloutsteps32"
+        folder = tmp_path / f"runs/train/compact-hard-n0-s0-numenvs8-rolloutsteps{steps}"
         events: list[Path] = []
         deadline = time.monotonic() + 60
         while not events and time.monotonic() < deadline:
@@ -186,7 +240,7 @@ def test_signals_end_a_run_with_its_own_status_and_the_command_goes_on(tmp_path:
         assert second.returncode == 1
         assert "is in use by another process" in second.stderr
         process.send_signal(number)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=30)
         assert process.returncode == 75
         assert "the same command goes on from" in stderr
         assert (folder / STATE).exists()

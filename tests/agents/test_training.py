@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from agents.checkpoint import CheckpointError, load_agent, save_agent
 from agents.computation import Computation
 from agents.ppo import PPOConfig, RewardNormaliser
 from agents.recipe import TrainConfig
-from agents.states import STATE, lighten, read_state, write_state
-from agents.trainer import Trainer
+from agents.states import STATE, going_on, lighten, read_state, write_state
+from agents.trainer import Progress, Trainer
 from agents.training import milestone_path, train
+from rollouts.coinrun.state import parse, serialize
 from rollouts.env import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe
 from rollouts.errors import InputError
 
@@ -34,6 +36,12 @@ def weights(agent_path: Path) -> torch.Tensor:
     return torch.cat([p.flatten() for p in load_agent(agent_path).network.state_dict().values()])
 
 
+def stopped_after(updates: int) -> dict[str, Any]:
+    """Arguments of `train` with which it stops when so many updates are done."""
+    done: list[Progress] = []
+    return {"report": done.append, "stop": lambda: len(done) >= updates}
+
+
 @pytest.mark.parametrize(
     "computation",
     [
@@ -47,9 +55,8 @@ def weights(agent_path: Path) -> torch.Tensor:
 def test_a_run_stopped_and_resumed_ends_with_the_same_weights(tmp_path: Path, computation: Computation) -> None:
     config = replace(SMALL, computation=computation, deterministic=True)
     train(config, tmp_path / "whole")
-    stops = iter([True, False, True])
-    assert train(config, tmp_path / "parts", stop=lambda: next(stops)) is None
-    assert train(config, tmp_path / "parts", stop=lambda: next(stops)) is None
+    assert train(config, tmp_path / "parts", **stopped_after(1)) is None
+    assert train(config, tmp_path / "parts", **stopped_after(2)) is None
     agent = train(config, tmp_path / "parts")
     assert agent is not None
     assert agent.steps == 4 * 256
@@ -59,9 +66,8 @@ def test_a_run_stopped_and_resumed_ends_with_the_same_weights(tmp_path: Path, co
 
 
 def test_milestones_are_the_agents_of_shorter_runs(tmp_path: Path) -> None:
-    stops = iter([False, True])
     config = replace(SMALL, milestones=4)
-    train(config, tmp_path / "long", stop=lambda: next(stops))
+    train(config, tmp_path / "long", **stopped_after(2))
     train(config, tmp_path / "long")
     kept = sorted(path.name for path in (tmp_path / "long").glob("agent*"))
     assert kept == [*(f"agent-{part}of4.safetensors" for part in (1, 2, 3)), "agent.safetensors"]
@@ -71,6 +77,28 @@ def test_milestones_are_the_agents_of_shorter_runs(tmp_path: Path) -> None:
     assert torch.equal(weights(milestone), weights(tmp_path / "short/agent.safetensors"))
     with pytest.raises(InputError, match="milestones is -1"):
         replace(SMALL, milestones=-1)
+
+
+def test_episodes_that_the_clock_cuts_are_counted() -> None:
+    """Every environment is put to ten steps before its end, and stands still: what does not die before is cut."""
+    trainer = Trainer(SMALL)
+    (env,) = trainer.envs
+    states = [parse(state) for state in env.callmethod("get_state")]
+    assert {int(state.episode["timeout"]) for state in states} == {SMALL.options.rules.most_steps} == {1000}
+    for state in states:
+        state.episode["cur_time"] = 990
+    env.callmethod("set_state", [serialize(state) for state in states])
+    trainer.episode_lengths[:] = 990
+    with torch.no_grad():
+        trainer.agent.network.policy.bias.zero_()[4] = 1000
+    scalars = trainer.step().scalars
+    ended = list(trainer.recent)
+    assert len(ended) == 8
+    assert (0.0, 1000) in ended
+    assert max(length for _, length in ended) == 1000
+    assert scalars["cut_episodes"] == ended.count((0.0, 1000)) / 8
+    trainer.recent.extend([(10.0, 1000), (0.0, 999), (0.0, 1000)])
+    assert trainer.step().scalars["cut_episodes"] == (ended.count((0.0, 1000)) + 1) / len(trainer.recent)
 
 
 def test_two_trainers_in_one_process_do_not_disturb_each_other() -> None:
@@ -109,6 +137,21 @@ def test_a_run_does_not_go_on_with_other_settings(tmp_path: Path, change: dict[s
         read_state(tmp_path / "state.safetensors", Trainer(replace(SMALL, **change)))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("bfloat16", [False, True])
+def test_a_run_goes_on_in_the_number_format_of_its_state(tmp_path: Path, bfloat16: bool) -> None:
+    """As on a machine that would choose the other one; a deterministic run does not."""
+    formats = [replace(SMALL, computation=Computation(bfloat16=which)) for which in (bfloat16, not bfloat16)]
+    began, here = formats
+    assert going_on(here, tmp_path) == here, "it begins as this machine computes"
+    write_state(tmp_path / STATE, Trainer(began))
+    assert going_on(here, tmp_path) == began
+    read_state(tmp_path / STATE, Trainer(going_on(here, tmp_path)))
+    fixed = replace(here, deterministic=True)
+    assert going_on(fixed, tmp_path) == fixed
+    with pytest.raises(CheckpointError, match=f"was trained with bfloat16 = {bfloat16}; it cannot go on with"):
+        read_state(tmp_path / STATE, Trainer(fixed))
+
+
 def test_a_state_without_environments_goes_on_with_new_episodes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,8 +164,7 @@ def test_a_state_without_environments_goes_on_with_new_episodes(
         computation=Computation(halves=2),
         total_steps=6 * 512,
     )
-    stops = iter([True])
-    assert train(config, tmp_path, stop=lambda: next(stops)) is None
+    assert train(config, tmp_path, **stopped_after(1)) is None
     assert (tmp_path / STATE).stat().st_size < 5e6
     trainer = Trainer(config)
     untouched = observe(trainer.envs[0])[1]

@@ -127,6 +127,7 @@ TOY = Game(
     moves={"nothing": (0,)},
     completed_return=1,
     completed_words="is done",
+    most_steps=100,
     hazards=(),
     drawn=("cat", "tail", "clock", "ground"),
     kinds=(

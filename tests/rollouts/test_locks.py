@@ -107,8 +107,8 @@ def test_waiting_is_told_once_and_ends_with_the_holder(tmp_path: Path) -> None:
         with locked(tmp_path, sentences.append):
             assert time.monotonic() - began >= 0.9
     assert sentences == [f"Waiting for another process to be done with {tmp_path}"]
-    with locked(tmp_path, sentences.append):
-        assert len(sentences) == 1, "nobody to wait for"
+    with locked(tmp_path, sentences.append, sentences.append):
+        assert len(sentences) == 1, "nobody to wait for, and a lock of the kernel"
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
@@ -122,7 +122,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("without_locks")
 def test_a_file_stands_for_the_lock_where_there_is_none(tmp_path: Path) -> None:
     for _ in range(2):
-        with locked(tmp_path):
+        sentences: list[str] = []
+        with locked(tmp_path, warn=sentences.append):
+            assert sentences == [
+                f"The file system of {tmp_path} has no locks; a file in it, .lock.soft, stands for one."
+            ]
             assert (tmp_path / SOFT_FILE).read_text().startswith(f"{os.getpid()}\n")
             left = f"in use by another process, or .* left .*{SOFT_FILE} behind"
             with pytest.raises(InUse, match=left), locked(tmp_path):

@@ -78,6 +78,14 @@ def refused(script: str, *arguments: str, cwd: Path, fresh: bool = False) -> str
     return lines[0]
 
 
+def namesakes(folder: Path) -> Path:
+    """Packages with the names of this project's, as others on the path may have: `agents` is one on PyPI."""
+    for name in ("agents", "rollouts", "scoring", "common"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").write_text(f"raise SystemExit('another {name} was imported')\n")
+    return folder
+
+
 def configuration(command: str, *overrides: str) -> dict[str, Any]:
     """What Hydra makes of a command's files."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

@@ -13,13 +13,14 @@ import collect
 import score
 import train
 from agents.banks import BankSettings
-from agents.checkpoint import save_agent, untrained_agent
-from agents.computation import Computation, choose
+from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
+from agents.computation import Computation, choose, computes_bfloat16
 from agents.distillation import DistillationConfig
 from agents.naming import differences
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
-from commands import ROOT, configuration, refused, run
+from agents.states import STATE
+from commands import ROOT, SCRIPTS, configuration, namesakes, refused, run
 from common.values import build, picked
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
@@ -133,6 +134,34 @@ def test_whole_numbers_may_be_written_with_an_exponent() -> None:
         with pytest.raises(InputError, match=re.escape(message)):
             build(PPOConfig, values, "ppo")
     assert differences(PPOConfig(gamma=0.5, num_envs=8)) == "-numenvs8-gamma0.5"
+
+
+def test_a_package_of_the_same_name_does_not_stand_in_for_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(namesakes(tmp_path / "namesakes")))
+    done = run("curves", "--help", cwd=tmp_path, fresh=True)
+    assert done.returncode == 0, done.stderr
+    assert refused("train", "env.num_levels=-5", cwd=tmp_path, fresh=True).startswith("error: num_levels is -5")
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
+def test_what_puts_the_checkout_on_the_path_is_imported_before_its_packages(script: Path) -> None:
+    imported = re.findall(r"^(?:from|import) (agents|rollouts|scoring|common\.command)\b", script.read_text(), re.M)
+    assert imported[0] == "common.command"
+
+
+def test_a_training_goes_on_in_the_number_format_of_its_state_whatever_this_machine_prefers(tmp_path: Path) -> None:
+    """It is begun as on a machine that computes in the other one; `precision` is asked for, and the folder given."""
+    small = ["train.ppo.num_envs=8", "train.ppo.rollout_steps=32", "run.evaluation_episodes=0"]
+    folder = f"hydra.run.dir={tmp_path}/run"
+    other = "float32" if computes_bfloat16("cpu") else "bfloat16"
+    done = run("train", *small, folder, f"run.precision={other}", "train.total_steps=256", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    further = ("train", *small, folder, "train.total_steps=512")
+    assert "was trained with bfloat16 = " in refused(*further, "run.deterministic=true", cwd=tmp_path)
+    done = run(*further, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert load_tensors(tmp_path / "run" / STATE)[1]["fixed"]["bfloat16"] == (other == "bfloat16")
+    assert load_agent(tmp_path / "run/agent.safetensors").steps == 512
 
 
 def test_training_scoring_and_running_twice(tmp_path: Path) -> None:

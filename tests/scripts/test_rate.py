@@ -17,9 +17,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import rate
+from common.command import plain
 from agents.banks import BankSettings
 from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrained_agent
-from common.command import plain
 from common.values import picked
 from rating_study import FINGERPRINTS, GONE, NAMES, ROOT, SCRIPT, Server, run, serving, synthetic
 from rollouts.coinrun.table import COINRUN

@@ -10,18 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import joblib.externals.loky.backend.context as loky_context
 import pytest
+import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-import common.values
 from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
 from agents.naming import agent_files, named_agents
 from agents.states import STATE
-from commands import ROOT, refused, run
+from commands import ROOT, namesakes, refused, run
+from common.cores import cores, keep_to_cores
 from common.joblib_worker import gpu_names
 from common.stopping import Stopped, stoppable
 from common.sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents
-from common.values import cores
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked
@@ -140,7 +141,9 @@ def test_a_serial_sweep_that_is_stopped_goes_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_joblib_runs_every_job_and_once(tmp_path: Path) -> None:
+def test_joblib_runs_every_job_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And with its own packages, whatever else has their names."""
+    monkeypatch.setenv("PYTHONPATH", str(namesakes(tmp_path / "namesakes")))
     command = ("train", "-m", *SMALL, *JOBLIB, "train.total_steps=512", "env.num_levels=5,-1,6,7")
     first = run(*command, cwd=tmp_path, fresh=True)
     assert first.returncode == 1
@@ -265,11 +268,66 @@ def test_one_gpu_for_each_job_where_there_are_several() -> None:
     assert gpu_names(2, {"CUDA_VISIBLE_DEVICES": "4,7"}) == ("4", "7")
 
 
-def test_threads_are_limited_as_joblib_limits_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common.values.os, "sched_getaffinity", lambda _: set(range(8)))
-    for value, expected in (("2", 2), ("16", 8), ("", 8), ("many", 8)):
+QUOTAS = {
+    "v2": ({"cpu.max": "250000 100000\n"}, 3),
+    "v2, less than a core": ({"cpu.max": "50000 100000\n"}, 1),
+    "v2, none": ({"cpu.max": "max 100000\n"}, 8),
+    "v1": ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4),
+    "v1, none": ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+    "no cgroup": ({}, 8),
+}
+
+
+@pytest.fixture
+def node(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A machine of 64 cores, 8 of them this process's, in a container with a quota; the cores that it may use."""
+    files, allowed = request.param
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def there(path: object) -> Path:
+        return tmp_path / str(path).removeprefix("/sys/fs/cgroup/")
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(loky_context.os.path, "exists", lambda path: there(path).is_file())
+    monkeypatch.setattr(loky_context, "open", lambda path: there(path).open(), raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    return int(allowed)
+
+
+@pytest.mark.parametrize("node", QUOTAS.values(), ids=QUOTAS, indirect=True)
+def test_cores_are_those_of_the_container(node: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cores() == node
+    for value, expected in (("1", 1), ("2", min(2, node)), ("16", node), ("", node), ("many", node)):
         monkeypatch.setenv("OMP_NUM_THREADS", value)
         assert cores() == expected
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="a machine of one core")
+def test_libraries_keep_to_the_cores_of_the_container() -> None:
+    """They count those of the node by themselves. LOKY_MAX_CPU_COUNT stands for a quota of one core."""
+    program = """
+import os
+from common.cores import keep_to_cores
+import scipy.linalg, torch
+from threadpoolctl import threadpool_info
+print(torch.get_num_threads(), max(library["num_threads"] for library in threadpool_info()))
+keep_to_cores()
+print(torch.get_num_threads(), max(library["num_threads"] for library in threadpool_info()))
+import torch._inductor.config
+print(torch._inductor.config.compile_threads)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment |= {"PYTHONPATH": str(ROOT / "scripts"), "LOKY_MAX_CPU_COUNT": "1"}
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+    assert min(map(int, said[:2])) > 1
+    assert said[2:] == ["1", "1", "1"]
+    before = torch.get_num_threads()
+    keep_to_cores()
+    assert torch.get_num_threads() == before, "what is fewer stays"
 
 
 def test_signals_are_gathered_and_the_handlers_come_back() -> None:
