@@ -4,7 +4,6 @@
 about it.
 """
 
-import json
 import secrets
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -15,19 +14,14 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from agents.checkpoint import fingerprint, load_agent
-from rollouts.errors import InputError
+from rollouts.documents import DocumentError, read_json, write_json
 from rollouts.files import write_atomically
 from rollouts.game import Game
 from rollouts.games import game_named
-from scoring.rating.pictures import SHEETS
+from scoring.rating.served import FILE, SHEETS, Served, StudyError, picture
 from scoring.rating.settings import RatingConfig
 
 FORMAT = "coinrun-rating-1"
-FILE, ANSWERS, PICTURES = "study.json", "answers.sqlite", "pictures"
-
-
-class StudyError(InputError):
-    """A study is missing, of another version, or no longer fits its agents."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +64,10 @@ class Study:
         """The game's table."""
         return game_named(self.game)
 
-    def order(self, rater: str) -> list[int]:
-        """The features in the rater's own random order, the same whenever they return."""
-        generator = np.random.default_rng([self.seed, *rater.encode()])
-        return [int(i) for i in generator.permutation(len(self.features))]
+    @property
+    def served(self) -> Served:
+        """What raters' pages may ask for."""
+        return Served(self.token, self.seed, len(self.features), self.rules, self.settings.definition)
 
     def check_agents(self) -> None:
         """Raises `StudyError` for an agent whose checkpoint has other weights now than when it was rated."""
@@ -112,11 +106,6 @@ def make_study(
     return Study(secrets.token_urlsafe(24), seed, settings, tuple(agents), shuffled, game.name), order
 
 
-def picture(folder: Path, feature: int, sheet: str) -> Path:
-    """Where a feature's picture lies."""
-    return folder / PICTURES / f"{feature}-{sheet}.png"
-
-
 def vacant(folder: Path) -> bool:
     """Whether a study can be made at `folder`; raises `StudyError` for one that holds anything else than a study."""
     if (folder / FILE).exists():
@@ -134,7 +123,7 @@ def save(folder: Path, study: Study, sheets: Iterable[Mapping[str, bytes]]) -> N
         for number, pictures in enumerate(sheets):
             for sheet in SHEETS:
                 write_atomically(picture(draft, number, sheet), pictures[sheet])
-        write_atomically(draft / FILE, json.dumps({"format": FORMAT, **asdict(study)}, indent=2) + "\n")
+        write_json(draft / FILE, {"format": FORMAT, **asdict(study)})
         draft.rename(folder)
 
 
@@ -147,10 +136,10 @@ def load(folder: Path) -> Study:
     if not path.exists():
         raise StudyError(f"There is no rating study at {folder}.")
     try:
-        document = json.loads(path.read_text())
-        version = document.pop("format")
-    except (ValueError, KeyError, AttributeError) as error:
-        raise StudyError(f"{path} is not a complete rating study: {error}.") from error
+        document = read_json(path)
+    except DocumentError as error:
+        raise StudyError(f"{path} is not a complete rating study: {error}") from error
+    version = document.pop("format", None)
     if version != FORMAT:
         raise StudyError(f"{path} is of version '{version}'; this program reads '{FORMAT}'.")
     if isinstance(settings := document.get("settings"), dict):
