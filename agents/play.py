@@ -14,17 +14,23 @@ from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 from rollouts.progress import Update, silent
 
+PRECISIONS = ("float32", "bfloat16")
+"""Number formats in which a policy can be computed."""
+
 
 class Player:
     """Samples procgen actions (n,) for frames (n, 64, 64, 3) uint8 from the agent's policy, from a seed of its own.
 
-    As in training, the policy is computed in bfloat16 where the processor computes in it.
+    As in training, the policy is computed in bfloat16 where the processor computes in it, unless `precision` names a
+    number format. Raises `InputError` where that is none.
     """
 
-    def __init__(self, agent: Agent, seed: int) -> None:
+    def __init__(self, agent: Agent, seed: int, precision: str = "auto") -> None:
         self.network = agent.network
         self.device = agent.network.value.weight.device
-        self.bfloat16 = computes_bfloat16(self.device.type)
+        if precision not in ("auto", *PRECISIONS):
+            raise InputError(f"precision is '{precision}'; it can be {' or '.join(PRECISIONS)}.")
+        self.bfloat16 = computes_bfloat16(self.device.type) if precision == "auto" else precision == "bfloat16"
         self.actions = np.asarray(agent.actions, dtype=np.int32)
         self.generator = torch.Generator().manual_seed(seed)
 

@@ -44,6 +44,15 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return document
 
 
+def nan_as_none(document: Any) -> Any:
+    """The same with null where a number is not there (nan)."""
+    if isinstance(document, Mapping):
+        return {key: nan_as_none(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [nan_as_none(value) for value in document]
+    return None if isinstance(document, float) and math.isnan(document) else document
+
+
 def _not_finite(document: Any, place: str = "") -> str | None:
     """Where the first number that is not finite stands, such as `headline.graded_score.value`; None without one."""
     if isinstance(document, float):

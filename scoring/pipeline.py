@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from agents.checkpoint import Agent, fingerprint
+from agents.checkpoint import Agent
 from rollouts.bank import FrameBank
 from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
@@ -23,6 +23,7 @@ from scoring.features.base import FeatureSet
 from scoring.features.kinds import kind_named
 from scoring.features.nmf import resampled
 from scoring.features.projection import box_kernel, effective_receptive_field
+from scoring.identity import identity
 from scoring.metrics.arrays import BoolArray
 from scoring.metrics.statistics import mean_number
 from scoring.numbers import FeatureScores, Judged, feature_scores
@@ -162,6 +163,7 @@ def score_subject(
     seeds = range(config.seed + 1, config.seed + 1 + config.refits) if kind.fitted else ()
     verdicts = [verdict, *divide(refit, seeds)]
     otherwise = dict(zip(widths[1:], others, strict=True))
+    made_of = identity(agent, subject.bank)
     record = Record(
         version=config.version,
         headline=headline(verdicts, subject),
@@ -169,13 +171,15 @@ def score_subject(
         classes=class_records(subject),
         layer=LayerRecord(layer, **asdict(geometry)),
         agent=AgentRecord(
-            agent.network.kind, fingerprint(agent), agent.steps, agent.seed, agent.options, agent.evaluation
+            agent.network.kind, made_of.weights_sha256, agent.steps, agent.seed, agent.options, agent.evaluation
         ),
-        bank=_bank_record(subject.bank),
+        bank=_bank_record(subject.bank, made_of.bank_sha256),
         settings=config,
         cutoffs=rule.cutoffs,
         versions={name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
+        identity=made_of,
+        precision=str(subject.own.outputs.dtype),
     )
     return Score(record, Judged(subject, basis, measured, verdict, config), geometry, whole)
 
@@ -219,7 +223,7 @@ def headline(verdicts: Sequence[Verdict], subject: Subject) -> Headline:
     )
 
 
-def _bank_record(bank: FrameBank) -> BankRecord:
+def _bank_record(bank: FrameBank, sha256: str) -> BankRecord:
     return BankRecord(
         kind=bank.kind,
         frames=len(bank),
@@ -229,4 +233,6 @@ def _bank_record(bank: FrameBank) -> BankRecord:
         seed=bank.seed,
         options=bank.options,
         pool_frames=len(bank.pool),
+        sha256=sha256,
+        precision=bank.precision,
     )

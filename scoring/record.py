@@ -1,6 +1,5 @@
 """What a score says, as typed numbers, and its way to JSON and back (`scores.json`)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,11 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from agents.evaluation import Evaluation
+from rollouts.documents import read_json
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.features.components import Components
+from scoring.identity import Identity
 from scoring.metrics.statistics import Number
 from scoring.rules import Cutoffs
 from scoring.settings import ScoreConfig
@@ -138,6 +139,8 @@ class AgentRecord:
 
 @dataclass(frozen=True)
 class BankRecord:
+    """`sha256` is of the bank's content, `precision` the number format its players played in; None where not known."""
+
     kind: str
     frames: int
     environments: int
@@ -146,11 +149,17 @@ class BankRecord:
     seed: int
     options: EnvOptions
     pool_frames: int
+    sha256: str | None = None
+    precision: str | None = None
 
 
 @dataclass(frozen=True)
 class Record:
-    """Everything that a score says of an agent on a bank, and what it depends on."""
+    """Everything that a score says of an agent on a bank, and what it depends on.
+
+    `identity` is what it depends on by content, `precision` the number format in which the agent was explained; None in
+    records of before. The settings are the rest of what it depends on.
+    """
 
     version: int
     headline: Headline
@@ -162,6 +171,8 @@ class Record:
     settings: ScoreConfig
     cutoffs: Cutoffs
     versions: dict[str, str]
+    identity: Identity | None = None
+    precision: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -189,9 +200,8 @@ _RECORD = TypeAdapter(Record)
 
 def read_record(path: Path) -> Record:
     """The record of a `scores.json`; raises `InputError` for a file that holds none."""
+    document = read_json(path)
     try:
-        return Record.from_json(json.loads(path.read_text()))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+        return Record.from_json(document)
+    except InputError as error:
         raise InputError(f"{path}: {error}") from error

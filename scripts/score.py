@@ -12,6 +12,7 @@ from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked
+from scoring.identity import identity
 from scoring.naming import score_folder
 from scoring.output import finished, write_score
 from scoring.pipeline import check
@@ -35,11 +36,11 @@ def task(config: DictConfig) -> str | None:
     (name, agent), bank_settings, scoring = settings(plain(config))
     tune_process()
     with run_folder() as run:
-        if finished(run, scoring):
-            CONSOLE.print(f"{run} is finished; nothing to do.")
-            return FINISHED
         bank = obtain(bank_settings, [(name, agent)], track, CONSOLE.print)
         bank.check_options(agent.options, name)
+        if finished(run, scoring, identity(agent, bank), CONSOLE.print):
+            CONSOLE.print(f"{run} is finished; nothing to do.")
+            return FINISHED
         score = score_tracked(name, agent, bank, gather_tracked(bank, scoring, track), scoring, track)
         paths = write_score(run, name, score, bank)
         CONSOLE.print(comparison([(name, score.record)]))

@@ -11,12 +11,13 @@ import pandas as pd
 from agents.banks import FILE, FOLDER, BankSettings, folder_name, obtain
 from agents.checkpoint import Agent, fingerprint
 from agents.naming import agent_files, named_agents
-from rollouts.bank import FrameBank
+from rollouts.bank import FrameBank, content_sha256
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from rollouts.progress import Track, untracked
 from scoring.evidence import Evidence
 from scoring.explain.base import Maps
+from scoring.identity import identity
 from scoring.naming import score_folder
 from scoring.output import FEATURES, RECORD, finished, write_score
 from scoring.pipeline import check
@@ -97,7 +98,7 @@ def make(
                 record.headline.graded_score.value,
             )
         )
-    study, order = make_study(bank.options.rules, config, agents, features)
+    study, order = make_study(bank.options.rules, config, agents, features, content_sha256(bank))
     save(folder, study, (sheets[i] for i in order))
 
 
@@ -126,7 +127,7 @@ def scored(
     name, agent = candidate.name, candidate.agent
     layer, _ = check(agent, config)
     with locked(SCORES / score_folder(name, layer, filed, config)) as run:
-        if not finished(run, config):
+        if not finished(run, config, identity(agent, bank)):
             write_score(run, name, score_tracked(name, agent, bank, evidence(), config, track), bank)
         return read_record(run / RECORD), pd.read_parquet(run / FEATURES)
 

@@ -14,6 +14,8 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from agents.checkpoint import fingerprint, load_agent
+from rollouts.bank import content_sha256
+from rollouts.bank import load as load_bank
 from rollouts.documents import DocumentError, read_json, write_json
 from rollouts.files import write_atomically
 from rollouts.game import Game
@@ -49,7 +51,8 @@ class RatedFeature:
 @dataclass(frozen=True)
 class Study:
     """`features[i]` is shown under the number i. `token` comes with each answer, so that only pages of this study can
-    send any. Studies that name no game are of CoinRun. All names of kinds in a study are of its settings' version of
+    send any. Studies that name no game are of CoinRun. `bank_sha256` is of the content of the bank that the agents were
+    scored on, None where that was not yet told. All names of kinds in a study are of its settings' version of
     the score."""
 
     token: str
@@ -58,6 +61,7 @@ class Study:
     agents: tuple[RatedAgent, ...]
     features: tuple[RatedFeature, ...]
     game: str = "coinrun"
+    bank_sha256: str | None = None
 
     @property
     def rules(self) -> Game:
@@ -81,7 +85,7 @@ class Study:
                     )
 
     def check_same(self, agents: Iterable[str], settings: RatingConfig, folder: Path) -> None:
-        """Raises `StudyError` when other agents (by weights) or other settings are asked for than were rated."""
+        """Raises `StudyError` for agents (by weights), a bank (by content) or settings that are not the study's."""
         if sorted(agents) != sorted(agent.weights_sha256 for agent in self.agents):
             raise StudyError(f"{folder} is a study of other agents; name another folder with study=FOLDER.")
         made, asked = asdict(self.settings), asdict(settings)
@@ -91,19 +95,30 @@ class Study:
                 f"{folder} was made with {changed[0]}={made[changed[0]]}, not {asked[changed[0]]}; "
                 "name another folder with study=FOLDER."
             )
+        if self.bank_sha256 is not None and Path(settings.bank).is_file():
+            found = content_sha256(load_bank(settings.bank))
+            if found != self.bank_sha256:
+                raise StudyError(
+                    f"{settings.bank} is another bank than {folder} was made with (SHA-256 {found[:8]}, then "
+                    f"{self.bank_sha256[:8]}); name another folder with study=FOLDER."
+                )
 
 
 _STUDY = TypeAdapter(Study)
 
 
 def make_study(
-    game: Game, settings: RatingConfig, agents: Iterable[RatedAgent], features: Iterable[RatedFeature]
+    game: Game,
+    settings: RatingConfig,
+    agents: Iterable[RatedAgent],
+    features: Iterable[RatedFeature],
+    bank_sha256: str | None = None,
 ) -> tuple[Study, list[int]]:
     """The study with its features shuffled, and for each of them its place among those given."""
     given, seed = tuple(features), settings.seed
     order = [int(i) for i in np.random.default_rng([seed, 1]).permutation(len(given))]
     shuffled = tuple(given[i] for i in order)
-    return Study(secrets.token_urlsafe(24), seed, settings, tuple(agents), shuffled, game.name), order
+    return Study(secrets.token_urlsafe(24), seed, settings, tuple(agents), shuffled, game.name, bank_sha256), order
 
 
 def vacant(folder: Path) -> bool:
