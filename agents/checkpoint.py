@@ -33,6 +33,7 @@ class Agent:
 
     `actions[a]` is the procgen action that logit a stands for. `steps` counts environment steps, `curve` holds
     (steps, mean return of the last 100 episodes) along training, `evaluation` what `agents.play.evaluate` measured.
+    `training["reward_scale"]` is what rewards were multiplied by when the values were learnt last.
     """
 
     network: ActorCritic

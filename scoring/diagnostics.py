@@ -38,11 +38,16 @@ def diagnose(
     basis: FeatureSet,
     measured: Measured,
     verdicts: Sequence[Verdict],
+    converged: Sequence[bool | None],
     widened_otherwise: dict[int, Measured],
     rule: Rule,
     config: ScoreConfig,
 ) -> Diagnostics:
-    """All diagnostics of features of a basis; `verdicts` are those of its factorisations, its own first."""
+    """All diagnostics of features of a basis.
+
+    `verdicts` are those of its factorisations, its own first, and `converged` is whether each ended before the most
+    iterations allowed, None for features that are not fitted.
+    """
     own, verdict = subject.own, verdicts[0]
     return Diagnostics(
         lift=held_out(measured, subject, verdict, config, Energies.lift),
@@ -54,7 +59,7 @@ def diagnose(
         factorisation=None
         if basis.converged is None
         else Factorisation(
-            basis.converged,
+            [bool(ended) for ended in converged],
             [fit.fraction.value for fit in verdicts],
             [fit.graded.value for fit in verdicts],
         ),

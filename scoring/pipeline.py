@@ -154,20 +154,22 @@ def score_subject(
     rule = for_draws(config.definition.rule, kind.draws(config))
     verdict = judge(measured, subject, rule, config.bootstrap, config.seed)
 
-    def refit(seed: int) -> Verdict:
-        """The verdict on a fit to resampled environments of the pool."""
+    def refit(seed: int) -> tuple[Verdict, bool | None]:
+        """The verdict on a fit to resampled environments of the pool, and whether the fit converged."""
         drawn = _pool(subject).maps[resampled(subject.bank.pool_environment, seed)]
         again = kind.fit(geometry.channels, drawn, replace(config, seed=seed))
-        return judge(subject.measure(again, widened[:1], kernel)[0], subject, rule, config.bootstrap, config.seed)
+        again_measured = subject.measure(again, widened[:1], kernel)[0]
+        return judge(again_measured, subject, rule, config.bootstrap, config.seed), again.converged
 
     seeds = range(config.seed + 1, config.seed + 1 + config.refits) if kind.fitted else ()
-    verdicts = [verdict, *divide(refit, seeds)]
+    verdicts, converged = map(list, zip((verdict, basis.converged), *divide(refit, seeds), strict=True))
     otherwise = dict(zip(widths[1:], others, strict=True))
     made_of = identity(agent, subject.bank)
+    beside_it = diagnose(subject, basis, measured, verdicts, converged, otherwise, rule, config)
     record = Record(
         version=config.version,
         headline=headline(verdicts, subject),
-        diagnostics=replace(diagnose(subject, basis, measured, verdicts, otherwise, rule, config), version_1=first),
+        diagnostics=replace(beside_it, version_1=first),
         classes=class_records(subject),
         layer=LayerRecord(layer, **asdict(geometry)),
         agent=AgentRecord(

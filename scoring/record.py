@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from agents.evaluation import Evaluation
 from rollouts.documents import read_json
@@ -68,9 +68,12 @@ class TargetValue:
 
 @dataclass(frozen=True)
 class Factorisation:
-    """The headline's two numbers in each factorisation, the one on the whole pool first, which `converged` is of."""
+    """The headline's two numbers in each factorisation, the one on the whole pool first.
 
-    converged: bool
+    `converged` is whether each ended before the most iterations allowed; records of before say it of the first alone.
+    """
+
+    converged: Annotated[list[bool], BeforeValidator(lambda value: [value] if isinstance(value, bool) else value)]
     interpretable_fraction: list[float | None]
     graded_score: list[float | None]
 

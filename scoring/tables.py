@@ -94,6 +94,15 @@ def _first(brief: Brief | None) -> str:
     )
 
 
+def stopped_words(record: Record) -> str:
+    """'2 of 6: 1, 4': factorisations that stopped at the most iterations; 0 is the one on the whole pool."""
+    fits = record.diagnostics.factorisation
+    if fits is None:
+        return NONE
+    stopped = [str(number) for number, converged in enumerate(fits.converged) if not converged]
+    return f"{len(stopped)} of {len(fits.converged)}" + (f": {', '.join(stopped)}" if stopped else "")
+
+
 COMPARED: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("version of the score", lambda r: str(r.version)),
     ("interpretable fraction", lambda r: with_interval(r.headline.interpretable_fraction)),
@@ -105,6 +114,7 @@ COMPARED: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("orbay2020", lambda r: plain(r.diagnostics.orbay2020.rf_box.value)),
     ("  its chance level", lambda r: plain(r.diagnostics.orbay2020.rf_box.chance)),
     ("  share of the frame that objects cover", lambda r: plain(r.diagnostics.prevalence["objects"])),
+    ("factorisations stopped at the most iterations", stopped_words),
     ("completeness error, largest", lambda r: plain(r.diagnostics.completeness_error.max, ".4f")),
 )
 

@@ -9,8 +9,9 @@ from agents.evaluation import Evaluation
 from scoring.draw.words import NONE, percent_with_interval, plain, with_interval
 from scoring.metrics.statistics import Number
 from scoring.record import AgainstChance, Record
-from scoring.tables import classes_words, game_of
+from scoring.tables import classes_words, game_of, stopped_words
 
+NOT_KNOWN = "one that is not known"
 WIDTH, HEIGHT = 560, 190
 """Size of the training curves' picture in pixels."""
 
@@ -136,6 +137,9 @@ def details(record: Record) -> list[tuple[str, str]]:
             f"{bank.frames} frames of {bank.environments} environments, seed {bank.seed}, "
             f"played by {', '.join(bank.players)}",
         ),
+        ("bank (SHA-256)", bank.sha256[:16] if bank.sha256 else "not known"),
+        ("number formats", f"played in {bank.precision or NOT_KNOWN}, explained in {record.precision or NOT_KNOWN}"),
+        ("factorisations stopped at the most iterations", stopped_words(record)),
         ("classes seen often enough", ", ".join(eligible) or "none"),
         ("objects cover", f"{record.diagnostics.prevalence['objects']:.1%} of the frames"),
         ("completeness error", _listed(asdict(record.diagnostics.completeness_error))),

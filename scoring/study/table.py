@@ -93,6 +93,7 @@ def numbers(score: Score) -> Columns:
         columns |= {name: number.value, f"{name}_low": number.low, f"{name}_high": number.high}
     columns[by_objects(record.version)] = grade_by_objects(score.verdict)
     fits = diagnostics.factorisation
+    columns["fits_stopped"] = None if fits is None else fits.converged.count(False)
     columns["graded_score_sd"] = None if fits is None else _sd(fits.graded_score)
     columns["fraction_sd"] = None if fits is None else _sd(fits.interpretable_fraction)
     return columns | _by_kind(score)

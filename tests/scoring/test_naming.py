@@ -54,5 +54,5 @@ def test_two_banks_of_one_name_have_two_folders(tmp_path: Path) -> None:
         path.write_text(f"bank {number}")
         folders.add(score_folder("any", "2b", BankSettings(str(path)), ScoreConfig()))
     assert len(folders) == 2
-    with pytest.raises(BankError, match="There is no bank at missing.zip"):
+    with pytest.raises(BankError, match=r"There is no bank at missing\.zip"):
         score_folder("any", "2b", BankSettings("missing.zip"), ScoreConfig())
