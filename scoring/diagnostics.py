@@ -104,11 +104,13 @@ def held_out(
     measure: Callable[[Energies, FloatArray], FloatArray],
 ) -> Number:
     """Mean over living features of the best class's lift, chosen on half of the environments, taken on the other."""
-    if not subject.resamples or not subject.headline.any():
-        return NO_NUMBER
     alive = verdict.alive
+    if not subject.resamples or not subject.headline.any() or not alive.any():
+        return NO_NUMBER
     lift = partial(best_class_lift, measured.energies, subject.headline, alive, config.seed, measure=measure)
     value = float(lift()[1])
+    if np.isnan(value):
+        return NO_NUMBER
     left_out = lift(weights=1 - np.eye(subject.environments))[1]
     return Number(value, jackknife_interval(value, left_out))
 

@@ -27,7 +27,7 @@ from scoring.identity import identity
 from scoring.metrics.arrays import BoolArray
 from scoring.metrics.statistics import mean_number
 from scoring.numbers import FeatureScores, Judged, feature_scores
-from scoring.record import AgentRecord, BankRecord, Brief, Headline, LayerRecord, Record
+from scoring.record import AgentRecord, BankRecord, Brief, Headline, LayerRecord, Record, why_no_headline
 from scoring.rules import for_draws
 from scoring.settings import DILATIONS, ScoreConfig
 from scoring.subject import Subject, explain, frames_to_explain
@@ -183,6 +183,7 @@ def score_subject(
         identity=made_of,
         precision=str(subject.own.outputs.dtype),
     )
+    record = replace(record, headline=replace(record.headline, lacking=why_no_headline(record)))
     return Score(record, Judged(subject, basis, measured, verdict, config), geometry, whole)
 
 

@@ -13,9 +13,11 @@ from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.features.components import Components
 from scoring.identity import Identity
+from scoring.metrics.energies import MIN_EPISODES
 from scoring.metrics.statistics import Number
 from scoring.rules import Cutoffs
 from scoring.settings import ScoreConfig
+from scoring.subject import MIN_ENVIRONMENTS
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Headline:
     """Means over factorisations, which are one for features that are not factorised.
 
     `classes` has for each kind the share of factorisations in which a feature is interpretable by it; `eligible` are
-    the kinds that could be.
+    the kinds that could be. `lacking` says why there is no number.
     """
 
     interpretable_fraction: Number
@@ -32,6 +34,7 @@ class Headline:
     classes: dict[str, float]
     features: int
     eligible: list[str]
+    lacking: str | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,21 @@ class Record:
         except ValidationError as error:
             first = error.errors()[0]
             raise InputError(f"this is no score: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
+
+
+def why_no_headline(record: Record) -> str | None:
+    """The sentence that says what a bank or an agent lacks for a headline; None where nothing."""
+    environments, enough = record.bank.environments, MIN_ENVIRONMENTS
+    if record.diagnostics.frames_without_attribution == record.bank.frames:
+        return (
+            f"The features are dead: {record.settings.target} does not depend on layer {record.layer.name} in any "
+            "frame, so there is no headline."
+        )
+    if environments < enough:
+        return f"The bank has {environments} of the {enough} environments that a headline, intervals and tests need."
+    if not record.headline.eligible:
+        return f"No class is seen in the {MIN_EPISODES} episodes that a number needs, so there is no headline."
+    return None
 
 
 _RECORD = TypeAdapter(Record)

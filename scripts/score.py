@@ -16,9 +16,9 @@ from scoring.identity import identity
 from scoring.naming import score_folder
 from scoring.output import finished, write_score
 from scoring.pipeline import check
-from scoring.run import gather_tracked, score_tracked
+from scoring.run import check_attribution, gather_tracked, score_tracked
 from scoring.settings import ScoreConfig
-from scoring.tables import comparison, features_table, why_no_headline
+from scoring.tables import comparison, features_table
 
 
 def settings(config: Mapping[str, Any]) -> tuple[Named, BankSettings, ScoreConfig]:
@@ -41,11 +41,12 @@ def task(config: DictConfig) -> str | None:
         if finished(run, scoring, identity(agent, bank), CONSOLE.print):
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return FINISHED
+        check_attribution(name, agent, bank, scoring)
         score = score_tracked(name, agent, bank, gather_tracked(bank, scoring, track), scoring, track)
         paths = write_score(run, name, score, bank)
         CONSOLE.print(comparison([(name, score.record)]))
         CONSOLE.print(features_table(score))
-        if lacking := why_no_headline(score.record):
+        if lacking := score.record.headline.lacking:
             CONSOLE.print(lacking)
         CONSOLE.print("Written: " + ", ".join(map(str, paths)))
     return None

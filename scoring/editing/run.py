@@ -22,6 +22,7 @@ from scoring.explain.base import Maps
 from scoring.explain.methods import attribute
 from scoring.features.kinds import kind_named
 from scoring.pipeline import check
+from scoring.run import check_attribution
 
 UNEDITED = "unedited"
 
@@ -36,6 +37,7 @@ def bank_to_fit_on(name: str, agent: Agent, config: EditConfig, track: Track = u
     bank = obtain(config.bank, [(name, agent)], track)
     bank.check_options(agent.options, "the agent")
     bank.check_pool()
+    check_attribution(name, agent, bank, config.score, alive=True)
     return bank
 
 

@@ -25,7 +25,7 @@ from scoring.rating.pictures import feature_maps, feature_sheets, frames_to_attr
 from scoring.rating.settings import RatingConfig
 from scoring.rating.study import RatedAgent, RatedFeature, make_study, save
 from scoring.record import Record, read_record
-from scoring.run import gather_tracked, score_tracked
+from scoring.run import check_attribution, gather_tracked, score_tracked
 from scoring.settings import ScoreConfig
 
 SCORES = Path("runs/score")
@@ -72,6 +72,9 @@ def make(
     settings = config.score
     geometries = [check(candidate.agent, settings)[1] for candidate in rated]
     bank, filed = _shared_bank(rated, config.banking(env_threads), track, waiting)
+
+    for candidate in rated:
+        check_attribution(candidate.name, candidate.agent, bank, settings, alive=True)
 
     @cache
     def evidence() -> Evidence:

@@ -19,7 +19,7 @@ from scoring.report.clips import Clip, examples, removed_kinds, trajectory
 from scoring.report.data import Entry
 from scoring.report.page import INDEX, SCORES, begin, finish, write_page
 from scoring.report.views import View, target_of, view
-from scoring.run import explain_tracked, gather_tracked
+from scoring.run import check_attribution, explain_tracked, gather_tracked
 from scoring.settings import ScoreConfig
 
 
@@ -35,6 +35,8 @@ def score_agents(
     agents: Sequence[Named], bank: FrameBank, config: ScoreConfig, track: Track = untracked
 ) -> dict[str, Score]:
     """Each agent's score on the bank, by name."""
+    for name, agent in agents:
+        check_attribution(name, agent, bank, config)
     evidence = gather_tracked(bank, config, track)
     subjects = {name: explain_tracked(name, agent, bank, evidence, config, track) for name, agent in agents}
     scores = {}

@@ -8,7 +8,7 @@ from agents.checkpoint import Agent
 from agents.evaluation import Evaluation
 from scoring.draw.words import NONE, percent_with_interval, plain, with_interval
 from scoring.metrics.statistics import Number
-from scoring.record import AgainstChance, Record
+from scoring.record import AgainstChance, Record, why_no_headline
 from scoring.tables import classes_words, game_of, stopped_words
 
 NOT_KNOWN = "one that is not known"
@@ -107,7 +107,7 @@ def sentence(name: str, record: Record) -> str:
     value = headline.interpretable_fraction.value
     what = f"{headline.features} {record.settings.features} features of layer {record.layer.name}"
     if value is None:
-        return f"{name}: {what}; this bank is too small for a headline."
+        return f"{name}: {what}. {why_no_headline(record) or 'This bank is too small for a headline.'}"
     count = f"{value * headline.features:.1f}".removesuffix(".0")
     classes = f" ({classes_words(headline.classes, game_of(record))})" if headline.classes else ""
     return f"{name}: {count} of {what} {'is' if count == '1' else 'are'} interpretable{classes}."

@@ -130,8 +130,13 @@ def rows_of(
         before = read_scores(path)
         if before is None or before.basis != basis:
             how = study.scoring
-            subject = explain(agent.network, layer, bank.frames, bank.evidence, how.target, how.attribution, how.steps)
-            scores = [table.numbers(score_subject(agent, subject, config, dilations=())) for config in configs]
+            try:
+                subject = explain(
+                    agent.network, layer, bank.frames, bank.evidence, how.target, how.attribution, how.steps
+                )
+                scores = [table.numbers(score_subject(agent, subject, config, dilations=())) for config in configs]
+            except InputError as error:
+                raise InputError(f"{name}: {error}") from error
             before = Scores(basis, scores)
             write_json(path, asdict(before), indent=None)
         for columns in before.scores:

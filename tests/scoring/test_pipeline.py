@@ -24,9 +24,9 @@ from scoring.features.projection import covered
 from scoring.metrics.orbay import orbay2020, threshold
 from scoring.metrics.statistics import NO_NUMBER
 from scoring.pipeline import attributed_frames, check, score, score_subject
-from scoring.record import ClassRecord
+from scoring.record import ClassRecord, why_no_headline
 from scoring.settings import DILATIONS, ScoreConfig
-from scoring.tables import comparison, feature_frame, features_table, label, why_no_headline
+from scoring.tables import comparison, feature_frame, features_table, label
 
 FAST = ScoreConfig(features="channels", steps=4, bootstrap=200, permutations=99, refits=1, components=4)
 
