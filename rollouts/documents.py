@@ -44,13 +44,13 @@ def read_json(path: str | Path) -> dict[str, Any]:
     return document
 
 
-def nan_as_none(document: Any) -> Any:
-    """The same with null where a number is not there (nan)."""
+def finite_or_none(document: Any) -> Any:
+    """The same with null where a number is infinite or none."""
     if isinstance(document, Mapping):
-        return {key: nan_as_none(value) for key, value in document.items()}
+        return {key: finite_or_none(value) for key, value in document.items()}
     if isinstance(document, list | tuple):
-        return [nan_as_none(value) for value in document]
-    return None if isinstance(document, float) and math.isnan(document) else document
+        return [finite_or_none(value) for value in document]
+    return None if isinstance(document, float) and not math.isfinite(document) else document
 
 
 def _not_finite(document: Any, place: str = "") -> str | None:

@@ -89,7 +89,7 @@ def brief(measured: Measured, subject: Subject, rule: Rule, config: ScoreConfig)
 
 def reliability(measured: Measured, subject: Subject, verdict: Verdict, config: ScoreConfig) -> float | None:
     """How well the features' grades on one half of the environments predict those on the other."""
-    if not subject.resamples or not subject.headline.any():
+    if not subject.resamples or not subject.headline.any() or not verdict.alive.any():
         return None
     weights = halves(subject.environments, config.seed)
     grades = verdict.rule.graded(verdict.rule.values(measured, subject.game.kinds, weights), verdict.judging)

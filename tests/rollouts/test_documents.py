@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rollouts.documents import DocumentError, nan_as_none, read_json, to_json, write_json
+from rollouts.documents import DocumentError, finite_or_none, read_json, to_json, write_json
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +20,7 @@ def test_what_is_no_number_of_json_is_named_and_not_written(value: float, tmp_pa
     with pytest.raises(DocumentError, match=re.escape(f"{path}: headline.value.1 is no finite number")):
         write_json(path, {"headline": {"value": [1.5, value]}})
     assert read_json(path) == {"headline": {"value": [1.5, None]}}
-    assert nan_as_none({"a": [1.5, (float("nan"), "b")]}) == {"a": [1.5, [None, "b"]]}
+    assert finite_or_none({"a": [1.5, (value, "b")]}) == {"a": [1.5, [None, "b"]]}
 
 
 def test_a_document_comes_back(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, e
     assert set(table["class"]) == set(COINRUN.with_concepts().names)
     share = table.groupby("feature")["share"].first()
     assert share.sum() == pytest.approx(1)
-    assert comparison([("a", found.record), ("b", found.record)]).row_count == 11
+    assert comparison([("a", found.record), ("b", found.record)]).row_count == 12
     assert features_table(found).row_count == 4
     assert all(label(found, k).startswith(f"{k}: ") for k in range(4))
 
