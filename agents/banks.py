@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
 from agents.checkpoint import Agent
-from agents.play import Player
+from agents.play import PRECISIONS, Player
 from rollouts.bank import BankError, FrameBank, load, save
 from rollouts.collecting import PLANS, TRAJECTORY, BankPlan, collect, collection_steps
 from rollouts.errors import InputError
@@ -24,7 +24,8 @@ Named = tuple[str, Agent]
 class BankSettings:
     """A bank's file, or a kind of bank that agents play: how many frames, on which levels, from which seed.
 
-    Raises `BankError` for a kind that is not there, or a number of frames that it cannot have.
+    Agents play in float32, so that machines make the same bank, unless `precision` is bfloat16. Raises `BankError` for
+    a kind that is not there, or a number of frames that it cannot have.
     """
 
     bank: str = "spread"
@@ -33,10 +34,13 @@ class BankSettings:
     levels: str = "unseen"
     seed: int = 0
     env_threads: int = 1
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.levels not in ("unseen", "training"):
             raise InputError(f"levels is '{self.levels}'; it can be 'unseen' or 'training'.")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"precision is '{self.precision}'; it can be {' or '.join(PRECISIONS)}.")
         if self.played and (self.frames < 1 or self.frames % PLANS[self.bank].environments):
             raise BankError(
                 f"frames is {self.frames}; a {self.bank} bank has a multiple of {PLANS[self.bank].environments}."
@@ -62,11 +66,18 @@ class BankSettings:
 
     @property
     def name(self) -> str:
-        """The bank in a run's name: what a file is called, or `played_name`."""
+        """The bank in a run's name: what a file is called and eight digits of its SHA-256, or `played_name`.
+
+        Raises `BankError` for a file that is not there.
+        """
         if self.played:
             return self.played_name
         path = Path(self.bank)
-        return path.parent.name if path.name == FILE else path.stem
+        if not path.is_file():
+            raise BankError(f"There is no bank at {path}.")
+        with path.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+        return f"{path.parent.name if path.name == FILE else path.stem}-{digest[:8]}"
 
     @property
     def played_name(self) -> str:
@@ -77,6 +88,8 @@ class BankSettings:
             name += f"-frames{plan.frames}"
         if self.pool_frames != BankPlan.pool_frames:
             name += f"-pool{self.pool_frames}"
+        if self.precision != "float32":
+            name += f"-{self.precision}"
         return name + ("" if self.levels == "unseen" else f"-{self.levels}")
 
 
@@ -97,9 +110,12 @@ def play(settings: BankSettings, players: Sequence[Named], track: Track = untrac
                 f"{name} and {first_name} were trained on different kinds of frames; they cannot share a bank."
             )
     options = first.options.unseen() if settings.levels == "unseen" else first.options
-    policies = [(name, Player(agent, settings.seed + index)) for index, (name, agent) in enumerate(players)]
+    policies = [
+        (name, Player(agent, settings.seed + index, settings.precision)) for index, (name, agent) in enumerate(players)
+    ]
     with track("Playing", collection_steps(settings.plan)) as update:
-        return collect(policies, options, settings.plan, settings.seed, settings.env_threads, update)
+        bank = collect(policies, options, settings.plan, settings.seed, settings.env_threads, update)
+    return replace(bank, precision=settings.precision)
 
 
 def load_or_play(path: Path, settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:

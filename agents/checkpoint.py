@@ -15,6 +15,7 @@ from torch import Tensor
 
 from agents.evaluation import Evaluation
 from agents.networks import NETWORKS, ActorCritic
+from rollouts.documents import to_json
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions, renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
@@ -32,6 +33,7 @@ class Agent:
 
     `actions[a]` is the procgen action that logit a stands for. `steps` counts environment steps, `curve` holds
     (steps, mean return of the last 100 episodes) along training, `evaluation` what `agents.play.evaluate` measured.
+    `training["reward_scale"]` is what rewards were multiplied by when the values were learnt last.
     """
 
     network: ActorCritic
@@ -77,7 +79,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapp
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         try:
-            save_file(contiguous, temporary, {"metadata": json.dumps(metadata)})
+            save_file(contiguous, temporary, {"metadata": to_json(metadata)})
         except SafetensorError as error:
             raise CheckpointError(f"{path} cannot be written: {error}.") from error
 

@@ -9,8 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from agents.checkpoint import Agent, fingerprint
 from agents.computation import frame_flops
 from agents.play import division, evaluate
+from rollouts.documents import write_json
 from rollouts.errors import InputError
-from rollouts.files import write_atomically
 from rollouts.progress import Track, untracked
 
 LEVELS = ("training", "unseen")
@@ -69,7 +69,7 @@ def read(path: Path) -> list[Row]:
 
 def write(path: Path, rows: Sequence[Row]) -> None:
     """Write the table atomically."""
-    write_atomically(path, ROWS.dump_json(list(rows), indent=1).decode() + "\n")
+    write_json(path, ROWS.dump_python(list(rows), mode="json"), indent=1)
 
 
 def complete(

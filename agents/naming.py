@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
+from agents.play import check_outputs
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 
@@ -14,7 +15,8 @@ def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
     """Agents with names that no other weights share.
 
     A checkpoint's path, a folder of them, a list of both, or `untrained:NETWORK[:SEED]`, a fresh network that sees the
-    same kind of frames as the first checkpoint of the list (hard and painted velocity where there is none).
+    same kind of frames as the first checkpoint of the list (hard and painted velocity where there is none). Raises
+    `InputError` for a network whose policy or value is not finite.
     """
     specs = [name for text in ([spec] if isinstance(spec, str) else spec) for name in agent_files(text)]
     if not specs:
@@ -33,6 +35,8 @@ def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
             if not number.isdecimal():
                 raise InputError(f"{text} names the seed '{number}'; it must be a whole number.")
             agents.append((f"untrained-{network}-s{number}", untrained_agent(network, options, int(number))))
+    for name, agent in agents:
+        check_outputs(name, agent)
     return agents
 
 

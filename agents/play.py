@@ -14,17 +14,23 @@ from rollouts.env import EnvOptions, make_env, observe
 from rollouts.errors import InputError
 from rollouts.progress import Update, silent
 
+PRECISIONS = ("float32", "bfloat16")
+"""Number formats in which a policy can be computed."""
+
 
 class Player:
     """Samples procgen actions (n,) for frames (n, 64, 64, 3) uint8 from the agent's policy, from a seed of its own.
 
-    As in training, the policy is computed in bfloat16 where the processor computes in it.
+    As in training, the policy is computed in bfloat16 where the processor computes in it, unless `precision` names a
+    number format. Raises `InputError` where that is none.
     """
 
-    def __init__(self, agent: Agent, seed: int) -> None:
+    def __init__(self, agent: Agent, seed: int, precision: str = "auto") -> None:
         self.network = agent.network
         self.device = agent.network.value.weight.device
-        self.bfloat16 = computes_bfloat16(self.device.type)
+        if precision not in ("auto", *PRECISIONS):
+            raise InputError(f"precision is '{precision}'; it can be {' or '.join(PRECISIONS)}.")
+        self.bfloat16 = computes_bfloat16(self.device.type) if precision == "auto" else precision == "bfloat16"
         self.actions = np.asarray(agent.actions, dtype=np.int32)
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -32,9 +38,25 @@ class Player:
     def __call__(self, frames: NDArray[np.uint8]) -> NDArray[np.int32]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             logits, _ = self.network(torch.from_numpy(frames).to(self.device))
+        if not logits.isfinite().all():
+            raise InputError("The policy of the agent that plays is not finite: its weights are too large.")
         chosen = torch.multinomial(logits.float().cpu().softmax(dim=-1), 1, generator=self.generator).squeeze(-1)
         picked: NDArray[np.int32] = self.actions[chosen.numpy()]
         return picked
+
+
+@torch.no_grad()
+def check_outputs(name: str, agent: Agent) -> None:
+    """Raises `InputError` for an agent whose policy or value is not finite: it cannot play, and nothing explains it.
+
+    It is shown frames of noise, black and white.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
+    plain = np.stack([np.full((64, 64, 3), shade, dtype=np.uint8) for shade in (0, 255)])
+    frames = torch.from_numpy(np.concatenate([noise, plain])).to(agent.network.value.weight.device)
+    for what, output in zip(("policy", "value"), agent.network(frames), strict=True):
+        if not output.isfinite().all():
+            raise InputError(f"The {what} of {name} is not finite, whatever it is shown: its weights are too large.")
 
 
 @dataclass(frozen=True)

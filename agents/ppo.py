@@ -133,6 +133,10 @@ def losses(
     return Losses(policy, value, entropy, approx_kl, clip_fraction)
 
 
+CLIPPED = 10.0
+"""Normalised rewards are cut off here, on either side of 0."""
+
+
 class RewardNormaliser:
     """Divides rewards by the standard deviation of the running discounted return, clipped to [-10, 10].
 
@@ -153,12 +157,19 @@ class RewardNormaliser:
         spread = self.variance * self.count + variance * count + delta**2 * self.count * count / total
         self.mean, self.variance, self.count = self.mean + delta * count / total, spread / total, total
         self.returns[first] = 0
-        scaled: NDArray[np.float32] = np.clip(rewards / np.sqrt(self.variance + 1e-8), -10, 10).astype(np.float32)
+        scaled: NDArray[np.float32] = np.clip(rewards / np.sqrt(self.variance + 1e-8), -CLIPPED, CLIPPED).astype(
+            np.float32
+        )
         return scaled
+
+    @property
+    def scale(self) -> float:
+        """What rewards are multiplied by at present, before they are clipped."""
+        return float(1 / np.sqrt(self.variance + 1e-8))
 
     def factor(self, reward: float) -> float:
         """What a reward of this size is multiplied by at present, the clipping included."""
-        return float(np.clip(reward / np.sqrt(self.variance + 1e-8), -10, 10) / reward)
+        return float(np.clip(reward / np.sqrt(self.variance + 1e-8), -CLIPPED, CLIPPED) / reward)
 
 
 class Learner:

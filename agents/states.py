@@ -105,6 +105,7 @@ def read_state(path: Path, trainer: Trainer) -> None:
     else:
         trainer.begin_episodes()
     normaliser.mean, normaliser.variance, normaliser.count = metadata["normaliser"]
+    agent.training["reward_scale"] = normaliser.scale
     trainer.recent.extend((float(value), int(length)) for value, length in metadata["recent"])
     agent.curve = [(int(steps), float(value)) for steps, value in metadata["curve"]]
 

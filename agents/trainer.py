@@ -127,8 +127,9 @@ class Trainer:
             "steps_per_second": ppo.batch_size / (end - start),
             "rollout_seconds": middle - start,
             "update_seconds": end - middle,
-            "reward_scale": float(1 / np.sqrt(self.normaliser.variance + 1e-8)),
+            "reward_scale": self.normaliser.scale,
         }
+        training["reward_scale"] = self.normaliser.scale
         return Progress(self.agent.steps, self.config.total_steps, scalars)
 
     def _rollout(self, check: Check = unhindered) -> Rollout:

@@ -1,5 +1,6 @@
 """Frame banks: frames of play together with the exact game states that drew them."""
 
+import hashlib
 import json
 import lzma
 import struct
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from rollouts.documents import to_json
 from rollouts.env import EnvOptions, renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
@@ -28,7 +30,8 @@ class FrameBank:
     `frames` (N, 64, 64, 3) uint8 and `states`, the game's bytes behind each; `actions`, `rewards` follow the frame;
     `environment`, `time` (sample within the environment), `episode` (unique in the bank), `level` and `player` (N,)
     say where it comes from. `next_frames` and `next_states` are one step later, or None. `pool` (M, 64, 64, 3) with
-    `pool_environment` (M,) are the frames that features are fitted on. `players` names the agents that played.
+    `pool_environment` (M,) are the frames that features are fitted on. `players` names the agents that played, in the
+    number format `precision`, None where that is not known.
     """
 
     kind: str
@@ -49,6 +52,7 @@ class FrameBank:
     pool_environment: NDArray[np.int32]
     next_frames: NDArray[np.uint8] | None = None
     next_states: tuple[bytes, ...] | None = None
+    precision: str | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -101,9 +105,10 @@ def save(path: str | Path, bank: FrameBank) -> None:
         "renderer": bank.renderer,
         "players": list(bank.players),
         "seed": bank.seed,
+        "precision": bank.precision,
     }
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("metadata.json", json.dumps(metadata))
+        archive.writestr("metadata.json", to_json(metadata))
         for name in _ARRAYS:
             values = getattr(bank, name)
             if values is not None:
@@ -143,6 +148,7 @@ def load(path: str | Path, frames: int | None = None) -> FrameBank:
             metadata["seed"],
             states=states[::step],
             next_states=states[1::2] if step == 2 else None,
+            precision=metadata.get("precision"),
             **arrays,
         )
     except BankError:
@@ -163,6 +169,25 @@ def load(path: str | Path, frames: int | None = None) -> FrameBank:
     if frames is not None and len(bank) < frames:
         raise BankError(f"{path} has {len(bank)} frames, {frames} were asked for.")
     return bank
+
+
+def content_sha256(bank: FrameBank) -> str:
+    """SHA-256 of all that a result on a bank can depend on, however its file is called, compressed and dated.
+
+    That is every array and state, and its kind, options, renderer and seed; not who played it, in which number format.
+    """
+    about = {"kind": bank.kind, "options": asdict(bank.options), "renderer": bank.renderer, "seed": bank.seed}
+    digest = hashlib.sha256(to_json(about).encode())
+    for name in _ARRAYS:
+        values = getattr(bank, name)
+        if values is not None:
+            digest.update(f"{name} {values.dtype.str} {values.shape}".encode())
+            digest.update(np.ascontiguousarray(values).tobytes())
+    for name, states in (("states", bank.states), ("next_states", bank.next_states or ())):
+        digest.update(f"{name} {[len(state) for state in states]}".encode())
+        for state in states:
+            digest.update(state)
+    return digest.hexdigest()
 
 
 def _unpack(packed: bytes) -> tuple[bytes, ...]:

@@ -38,11 +38,16 @@ def diagnose(
     basis: FeatureSet,
     measured: Measured,
     verdicts: Sequence[Verdict],
+    converged: Sequence[bool | None],
     widened_otherwise: dict[int, Measured],
     rule: Rule,
     config: ScoreConfig,
 ) -> Diagnostics:
-    """All diagnostics of features of a basis; `verdicts` are those of its factorisations, its own first."""
+    """All diagnostics of features of a basis.
+
+    `verdicts` are those of its factorisations, its own first, and `converged` is whether each ended before the most
+    iterations allowed, None for features that are not fitted.
+    """
     own, verdict = subject.own, verdicts[0]
     return Diagnostics(
         lift=held_out(measured, subject, verdict, config, Energies.lift),
@@ -54,7 +59,7 @@ def diagnose(
         factorisation=None
         if basis.converged is None
         else Factorisation(
-            basis.converged,
+            [bool(ended) for ended in converged],
             [fit.fraction.value for fit in verdicts],
             [fit.graded.value for fit in verdicts],
         ),
@@ -84,7 +89,7 @@ def brief(measured: Measured, subject: Subject, rule: Rule, config: ScoreConfig)
 
 def reliability(measured: Measured, subject: Subject, verdict: Verdict, config: ScoreConfig) -> float | None:
     """How well the features' grades on one half of the environments predict those on the other."""
-    if not subject.resamples or not subject.headline.any():
+    if not subject.resamples or not subject.headline.any() or not verdict.alive.any():
         return None
     weights = halves(subject.environments, config.seed)
     grades = verdict.rule.graded(verdict.rule.values(measured, subject.game.kinds, weights), verdict.judging)
@@ -99,11 +104,13 @@ def held_out(
     measure: Callable[[Energies, FloatArray], FloatArray],
 ) -> Number:
     """Mean over living features of the best class's lift, chosen on half of the environments, taken on the other."""
-    if not subject.resamples or not subject.headline.any():
-        return NO_NUMBER
     alive = verdict.alive
+    if not subject.resamples or not subject.headline.any() or not alive.any():
+        return NO_NUMBER
     lift = partial(best_class_lift, measured.energies, subject.headline, alive, config.seed, measure=measure)
     value = float(lift()[1])
+    if np.isnan(value):
+        return NO_NUMBER
     left_out = lift(weights=1 - np.eye(subject.environments))[1]
     return Number(value, jackknife_interval(value, left_out))
 

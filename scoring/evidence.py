@@ -14,6 +14,9 @@ from rollouts.progress import Update, silent
 from rollouts.renderers import RENDERERS
 from scoring.changes import Counterfactual, changed_frames, spread_out
 
+EVIDENCE = 1
+"""The evidence's version: raised with any change by which the same bank gives other masks or other changed frames."""
+
 BoolArray = NDArray[np.bool_]
 Frames = NDArray[np.uint8]
 

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from agents.checkpoint import Agent, fingerprint
+from agents.checkpoint import Agent
 from rollouts.bank import FrameBank
 from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
@@ -23,10 +23,11 @@ from scoring.features.base import FeatureSet
 from scoring.features.kinds import kind_named
 from scoring.features.nmf import resampled
 from scoring.features.projection import box_kernel, effective_receptive_field
+from scoring.identity import identity
 from scoring.metrics.arrays import BoolArray
 from scoring.metrics.statistics import mean_number
 from scoring.numbers import FeatureScores, Judged, feature_scores
-from scoring.record import AgentRecord, BankRecord, Brief, Headline, LayerRecord, Record
+from scoring.record import AgentRecord, BankRecord, Brief, Headline, LayerRecord, Record, why_no_headline
 from scoring.rules import for_draws
 from scoring.settings import DILATIONS, ScoreConfig
 from scoring.subject import Subject, explain, frames_to_explain
@@ -153,30 +154,36 @@ def score_subject(
     rule = for_draws(config.definition.rule, kind.draws(config))
     verdict = judge(measured, subject, rule, config.bootstrap, config.seed)
 
-    def refit(seed: int) -> Verdict:
-        """The verdict on a fit to resampled environments of the pool."""
+    def refit(seed: int) -> tuple[Verdict, bool | None]:
+        """The verdict on a fit to resampled environments of the pool, and whether the fit converged."""
         drawn = _pool(subject).maps[resampled(subject.bank.pool_environment, seed)]
         again = kind.fit(geometry.channels, drawn, replace(config, seed=seed))
-        return judge(subject.measure(again, widened[:1], kernel)[0], subject, rule, config.bootstrap, config.seed)
+        again_measured = subject.measure(again, widened[:1], kernel)[0]
+        return judge(again_measured, subject, rule, config.bootstrap, config.seed), again.converged
 
     seeds = range(config.seed + 1, config.seed + 1 + config.refits) if kind.fitted else ()
-    verdicts = [verdict, *divide(refit, seeds)]
+    verdicts, converged = map(list, zip((verdict, basis.converged), *divide(refit, seeds), strict=True))
     otherwise = dict(zip(widths[1:], others, strict=True))
+    made_of = identity(agent, subject.bank)
+    beside_it = diagnose(subject, basis, measured, verdicts, converged, otherwise, rule, config)
     record = Record(
         version=config.version,
         headline=headline(verdicts, subject),
-        diagnostics=replace(diagnose(subject, basis, measured, verdicts, otherwise, rule, config), version_1=first),
+        diagnostics=replace(beside_it, version_1=first),
         classes=class_records(subject),
         layer=LayerRecord(layer, **asdict(geometry)),
         agent=AgentRecord(
-            agent.network.kind, fingerprint(agent), agent.steps, agent.seed, agent.options, agent.evaluation
+            agent.network.kind, made_of.weights_sha256, agent.steps, agent.seed, agent.options, agent.evaluation
         ),
-        bank=_bank_record(subject.bank),
+        bank=_bank_record(subject.bank, made_of.bank_sha256),
         settings=config,
         cutoffs=rule.cutoffs,
         versions={name: version(name) for name in PACKAGES}
         | {"python": platform.python_version(), "renderer_sha256": renderer_sha256()},
+        identity=made_of,
+        precision=str(subject.own.outputs.dtype),
     )
+    record = replace(record, headline=replace(record.headline, lacking=why_no_headline(record)))
     return Score(record, Judged(subject, basis, measured, verdict, config), geometry, whole)
 
 
@@ -219,7 +226,7 @@ def headline(verdicts: Sequence[Verdict], subject: Subject) -> Headline:
     )
 
 
-def _bank_record(bank: FrameBank) -> BankRecord:
+def _bank_record(bank: FrameBank, sha256: str) -> BankRecord:
     return BankRecord(
         kind=bank.kind,
         frames=len(bank),
@@ -229,4 +236,6 @@ def _bank_record(bank: FrameBank) -> BankRecord:
         seed=bank.seed,
         options=bank.options,
         pool_frames=len(bank.pool),
+        sha256=sha256,
+        precision=bank.precision,
     )

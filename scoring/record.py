@@ -1,20 +1,23 @@
 """What a score says, as typed numbers, and its way to JSON and back (`scores.json`)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from agents.evaluation import Evaluation
+from rollouts.documents import read_json
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from scoring.features.components import Components
+from scoring.identity import Identity
+from scoring.metrics.energies import MIN_EPISODES
 from scoring.metrics.statistics import Number
 from scoring.rules import Cutoffs
 from scoring.settings import ScoreConfig
+from scoring.subject import MIN_ENVIRONMENTS
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Headline:
     """Means over factorisations, which are one for features that are not factorised.
 
     `classes` has for each kind the share of factorisations in which a feature is interpretable by it; `eligible` are
-    the kinds that could be.
+    the kinds that could be. `lacking` says why there is no number.
     """
 
     interpretable_fraction: Number
@@ -31,6 +34,7 @@ class Headline:
     classes: dict[str, float]
     features: int
     eligible: list[str]
+    lacking: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +71,12 @@ class TargetValue:
 
 @dataclass(frozen=True)
 class Factorisation:
-    """The headline's two numbers in each factorisation, the one on the whole pool first, which `converged` is of."""
+    """The headline's two numbers in each factorisation, the one on the whole pool first.
 
-    converged: bool
+    `converged` is whether each ended before the most iterations allowed; records of before say it of the first alone.
+    """
+
+    converged: Annotated[list[bool], BeforeValidator(lambda value: [value] if isinstance(value, bool) else value)]
     interpretable_fraction: list[float | None]
     graded_score: list[float | None]
 
@@ -138,6 +145,8 @@ class AgentRecord:
 
 @dataclass(frozen=True)
 class BankRecord:
+    """`sha256` is of the bank's content, `precision` the number format its players played in; None where not known."""
+
     kind: str
     frames: int
     environments: int
@@ -146,11 +155,17 @@ class BankRecord:
     seed: int
     options: EnvOptions
     pool_frames: int
+    sha256: str | None = None
+    precision: str | None = None
 
 
 @dataclass(frozen=True)
 class Record:
-    """Everything that a score says of an agent on a bank, and what it depends on."""
+    """Everything that a score says of an agent on a bank, and what it depends on.
+
+    `identity` is what it depends on by content, `precision` the number format in which the agent was explained; None in
+    records of before. The settings are the rest of what it depends on.
+    """
 
     version: int
     headline: Headline
@@ -162,6 +177,8 @@ class Record:
     settings: ScoreConfig
     cutoffs: Cutoffs
     versions: dict[str, str]
+    identity: Identity | None = None
+    precision: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -184,14 +201,28 @@ class Record:
             raise InputError(f"this is no score: {'.'.join(map(str, first['loc']))}: {first['msg']}.") from error
 
 
+def why_no_headline(record: Record) -> str | None:
+    """The sentence that says what a bank or an agent lacks for a headline; None where nothing."""
+    environments, enough = record.bank.environments, MIN_ENVIRONMENTS
+    if record.diagnostics.frames_without_attribution == record.bank.frames:
+        return (
+            f"The features are dead: {record.settings.target} does not depend on layer {record.layer.name} in any "
+            "frame, so there is no headline."
+        )
+    if environments < enough:
+        return f"The bank has {environments} of the {enough} environments that a headline, intervals and tests need."
+    if not record.headline.eligible:
+        return f"No class is seen in the {MIN_EPISODES} episodes that a number needs, so there is no headline."
+    return None
+
+
 _RECORD = TypeAdapter(Record)
 
 
 def read_record(path: Path) -> Record:
     """The record of a `scores.json`; raises `InputError` for a file that holds none."""
+    document = read_json(path)
     try:
-        return Record.from_json(json.loads(path.read_text()))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
+        return Record.from_json(document)
+    except InputError as error:
         raise InputError(f"{path}: {error}") from error

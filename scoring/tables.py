@@ -13,12 +13,10 @@ from rich.table import Table
 from rollouts.files import atomic_path
 from rollouts.game import Game, Kind
 from scoring.draw.words import NONE, percent, plain, with_interval
-from scoring.metrics.energies import MIN_EPISODES
 from scoring.numbers import METRICS, Metric
 from scoring.pipeline import Score
 from scoring.record import Brief, Record
 from scoring.rules import version_numbered
-from scoring.subject import MIN_ENVIRONMENTS
 
 ONLY_OF: dict[int, dict[str, str | None]] = {
     1: {"outline": None, "agreement": None},
@@ -70,6 +68,8 @@ def signed(score: Score, k: int, c: int) -> str:
 def label(score: Score, k: int) -> str:
     """Three lines about feature k: what it is interpreted as, or the kind it comes nearest to, and its numbers."""
     c, share = nearest_kind(score, k), score.features.share[k]
+    if not score.verdict.alive[k]:
+        return f"{k}: dead\n\nshare {share:.0%}"
     if c is None:
         return f"{k}: no class\n\nshare {share:.0%}"
     kind, values, digits = score.game.kinds[c], score.features.of, {metric.name: metric.digits for metric in METRICS}
@@ -94,6 +94,15 @@ def _first(brief: Brief | None) -> str:
     )
 
 
+def stopped_words(record: Record) -> str:
+    """'2 of 6: 1, 4': factorisations that stopped at the most iterations; 0 is the one on the whole pool."""
+    fits = record.diagnostics.factorisation
+    if fits is None:
+        return NONE
+    stopped = [str(number) for number, converged in enumerate(fits.converged) if not converged]
+    return f"{len(stopped)} of {len(fits.converged)}" + (f": {', '.join(stopped)}" if stopped else "")
+
+
 COMPARED: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("version of the score", lambda r: str(r.version)),
     ("interpretable fraction", lambda r: with_interval(r.headline.interpretable_fraction)),
@@ -105,6 +114,7 @@ COMPARED: tuple[tuple[str, Callable[[Record], str]], ...] = (
     ("orbay2020", lambda r: plain(r.diagnostics.orbay2020.rf_box.value)),
     ("  its chance level", lambda r: plain(r.diagnostics.orbay2020.rf_box.chance)),
     ("  share of the frame that objects cover", lambda r: plain(r.diagnostics.prevalence["objects"])),
+    ("factorisations stopped at the most iterations", stopped_words),
     ("completeness error, largest", lambda r: plain(r.diagnostics.completeness_error.max, ".4f")),
 )
 
@@ -120,16 +130,6 @@ def comparison(columns: Sequence[tuple[str, Record]]) -> Table:
     return table
 
 
-def why_no_headline(record: Record) -> str | None:
-    """The sentence that says what a bank lacks for a headline; None where nothing."""
-    environments, enough = record.bank.environments, MIN_ENVIRONMENTS
-    if environments < enough:
-        return f"The bank has {environments} of the {enough} environments that a headline, intervals and tests need."
-    if not record.headline.eligible:
-        return f"No class is seen in the {MIN_EPISODES} episodes that a number needs, so there is no headline."
-    return None
-
-
 def features_table(score: Score) -> Table:
     """The features by share of attribution, each with its nearest kind; no column for what is told of no kind."""
     kinds, version, share = score.game.kinds, score.record.version, score.features.share
@@ -141,8 +141,15 @@ def features_table(score: Score) -> Table:
         c = nearest_kind(score, k)
         numbers = [NONE if c is None else metric_words(score, metric, k, c) for metric in listed]
         name = NONE if c is None else kinds[c].words
-        table.add_row(str(k), name, *numbers, percent(share[k]), "yes" if score.verdict.interpretable[k] else "no")
+        table.add_row(str(k), name, *numbers, percent(share[k]), interpretable_words(score, k))
     return table
+
+
+def interpretable_words(score: Score, k: int) -> str:
+    """'yes', 'no', or 'dead' for a feature without attribution to speak of."""
+    if not score.verdict.alive[k]:
+        return "dead"
+    return "yes" if score.verdict.interpretable[k] else "no"
 
 
 def metric_words(score: Score, metric: Metric, k: int, c: int) -> str:

@@ -53,8 +53,9 @@ class Verdict:
 
 
 def judge(measured: Measured, subject: Subject, rule: Rule, draws: int, seed: int) -> Verdict:
-    """Which features are interpretable; no number for the agent where environments or eligible kinds are too few.
+    """Which features are interpretable.
 
+    There is no number for the agent where environments or eligible kinds are too few, or all features are dead.
     Within a bootstrap draw the lower limit of kappa is the whole bank's. With the same seed, draw i has the same
     environments for every agent and basis on a bank, so that differences between them can be taken draw by draw.
     """
@@ -68,7 +69,7 @@ def judge(measured: Measured, subject: Subject, rule: Rule, draws: int, seed: in
     is_so, kind = rule.interpretable(values, kappa_interval[0], judging)
     grades = rule.graded(values, judging)
     verdict = Verdict(rule, judging, values, kappa_interval, is_so, kind, grades)
-    if of_draws is None or not subject.headline.any():
+    if of_draws is None or not subject.headline.any() or not judging.alive.any():
         return verdict
     fraction_draws = rule.interpretable(of_draws, kappa_interval[0], judging)[0].mean(axis=-1)
     graded_draws = rule.graded(of_draws, judging).mean(axis=-1)

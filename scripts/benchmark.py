@@ -3,7 +3,6 @@
 python scripts/benchmark.py -m target=train network=impala,clear,compact
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -20,8 +19,8 @@ from agents.speed.variants import LONG_RUN
 from common.cores import cores
 from common.progress import CONSOLE, track
 from common.values import build, whole
+from rollouts.documents import write_json
 from rollouts.errors import InputError
-from rollouts.files import write_atomically
 from scoring.speed import target_named
 
 
@@ -51,7 +50,7 @@ def task(config: DictConfig) -> None:
         figures = target_named(chosen.target)(chosen, track)
         machine = describe(chosen.threads, cores())
         document = figures.document | {"settings": asdict(chosen), "machine": asdict(machine)}
-        write_atomically(run / "benchmark.json", json.dumps(document, indent=2) + "\n")
+        write_json(run / "benchmark.json", document)
         for line in figures.printed:
             CONSOLE.print(line)
         CONSOLE.print(f"On {machine.description}. Written: {run / 'benchmark.json'}")

@@ -14,8 +14,8 @@ from agents.naming import only_agent
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked, whole
-from scoring.editing.request import EditConfig, edit_folder, requested
-from scoring.editing.run import edit, read_played
+from scoring.editing.request import EditConfig, edit_folder, requested, selected
+from scoring.editing.run import bank_to_fit_on, edit, read_played
 from scoring.editing.table import failures_table
 from scoring.settings import ScoreConfig
 
@@ -37,12 +37,14 @@ def task(config: DictConfig) -> str | None:
     values = plain(config)
     chosen = settings(values)
     name, agent = only_agent(values["agent"])
-    request = requested(name, agent, chosen)
+    selected(agent, chosen)
     with run_folder() as run:
+        bank = bank_to_fit_on(name, agent, chosen, track)
+        request = requested(name, agent, chosen, bank)
         if len(read_played(run / FILE, request)) == request.rows:
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return FINISHED
-        CONSOLE.print(failures_table(edit(agent, chosen, request, run / FILE, track)))
+        CONSOLE.print(failures_table(edit(agent, chosen, bank, request, run / FILE, track)))
         CONSOLE.print(f"Written: {run / FILE}")
     return None
 

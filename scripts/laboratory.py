@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 from omegaconf import DictConfig
 
+from common.command import main, plain, run_folder
 from agents.banks import BankSettings, Named, obtain
 from agents.computation import tune_process
 from agents.naming import named_agents
-from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.values import picked
 from rollouts.errors import InputError

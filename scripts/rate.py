@@ -6,7 +6,6 @@ python scripts/rate.py export
 
 import sys
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,14 @@ from common.progress import CONSOLE, track
 from common.values import picked, whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
+from scoring.rating.answers import Answers
 from scoring.rating.export import agents_table, agreement_table, export
 from scoring.rating.making import candidates, make
+from scoring.rating.served import ANSWERS
 from scoring.rating.server import check_port
-from scoring.rating.serving import serve
+from scoring.rating.serving import turn_into_server
 from scoring.rating.settings import RatingConfig, raters_named
-from scoring.rating.study import vacant
+from scoring.rating.study import load, vacant
 
 
 def listed(value: Any) -> list[str]:
@@ -42,11 +43,23 @@ def make_study(folder: Path, config: Mapping[str, Any]) -> None:
     make(folder, candidates(listed(config["agents"])), settings, env_threads, track, CONSOLE.print)
 
 
-def serve_study(folder: Path, config: Mapping[str, Any], raters: Sequence[str]) -> None:
-    """Serve a study; it must be of the agents that are named, if any are."""
+def check_study(folder: Path, config: Mapping[str, Any], raters: Sequence[str]) -> int:
+    """The port on which a study can be served, with `raters` added to those who are there.
+
+    Raises `InputError` for a study without raters, or of other agents or settings than are named, if any are.
+    """
     weights = [fingerprint(candidate.agent) for candidate in candidates(listed(config["agents"]))]
     port, settings = whole(config["port"], "port"), picked(RatingConfig, config)
-    serve(folder, port, raters, weights, settings, partial(print, flush=True))
+    study = load(folder)
+    study.check_agents()
+    if weights:
+        study.check_same(weights, settings, folder)
+    check_port(port)
+    answers = Answers(folder / ANSWERS)
+    answers.add_raters(raters)
+    if not answers.raters():
+        raise InputError("The study has no raters yet; raters=[…] names them.")
+    return port
 
 
 def task(config: DictConfig) -> None:
@@ -66,7 +79,8 @@ def task(config: DictConfig) -> None:
         tune_process()
         make_study(folder, values)
     with locked(folder, warn=CONSOLE.print):
-        serve_study(folder, values, raters)
+        port = check_study(folder, values, raters)
+    turn_into_server(folder, port)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Write the page in which an agent can be read: python scripts/report.py agent=PATH compare=untrained:compact:0"""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,17 @@ from omegaconf import DictConfig
 
 from common.command import main, plain, run_folder
 from agents.banks import BankSettings, Named, obtain
-from agents.checkpoint import fingerprint
 from agents.computation import tune_process
 from agents.naming import differences, named_agents
 from common.progress import CONSOLE, track
 from common.values import picked
+from rollouts.bank import content_sha256
 from rollouts.errors import InputError
 from scoring.features.kinds import shown_kinds
+from scoring.identity import identity
 from scoring.pipeline import check
 from scoring.report.build import check_players, score_agents, write_report
-from scoring.report.page import check_folder
+from scoring.report.page import INDEX, check_folder, is_finished
 from scoring.report.views import checked_targets
 from scoring.settings import ScoreConfig
 
@@ -57,20 +59,23 @@ def task(config: DictConfig) -> None:
     targets = checked_targets([agent for _, agent in agents], values["targets"])
     for _, agent in agents:
         check(agent, scoring)
-    made = {
-        "agents": {name: fingerprint(agent) for name, agent in agents},
-        "settings": {name: value for name, value in values.items() if name not in ("output", "env_threads")},
+    made: dict[str, Any] = {
+        "settings": {name: value for name, value in values.items() if name not in ("output", "env_threads")}
     }
     tune_process()
     before = check_folder(Path(HydraConfig.get().runtime.output_dir))
     with run_folder() as run:
-        if before is not None and {**before, **made, "finished": True} == before:
-            CONSOLE.print(f"{run} is finished; open {run / 'index.html'}")
-            return
         bank = obtain(bank_settings, agents, track, CONSOLE.print)
         check_players(bank, agents, bank_settings.bank)
-        scores = score_agents(agents, bank, scoring, track)
         played = obtain(bank_settings.trajectory, agents[:1], track, CONSOLE.print)
+        made |= {
+            "agents": {name: asdict(identity(agent, bank)) for name, agent in agents},
+            "trajectory_sha256": content_sha256(played),
+        }
+        if is_finished(run, before, made):
+            CONSOLE.print(f"{run} is finished; open {run / INDEX}")
+            return
+        scores = score_agents(agents, bank, scoring, track)
         CONSOLE.print(f"Open {write_report(run, agents, scores, played, targets, made, track)}")
 
 

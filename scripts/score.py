@@ -12,12 +12,13 @@ from agents.naming import only_agent
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked
+from scoring.identity import identity
 from scoring.naming import score_folder
 from scoring.output import finished, write_score
 from scoring.pipeline import check
-from scoring.run import gather_tracked, score_tracked
+from scoring.run import check_attribution, gather_tracked, score_tracked
 from scoring.settings import ScoreConfig
-from scoring.tables import comparison, features_table, why_no_headline
+from scoring.tables import comparison, features_table
 
 
 def settings(config: Mapping[str, Any]) -> tuple[Named, BankSettings, ScoreConfig]:
@@ -35,16 +36,17 @@ def task(config: DictConfig) -> str | None:
     (name, agent), bank_settings, scoring = settings(plain(config))
     tune_process()
     with run_folder() as run:
-        if finished(run, scoring):
-            CONSOLE.print(f"{run} is finished; nothing to do.")
-            return FINISHED
         bank = obtain(bank_settings, [(name, agent)], track, CONSOLE.print)
         bank.check_options(agent.options, name)
+        if finished(run, scoring, identity(agent, bank), CONSOLE.print):
+            CONSOLE.print(f"{run} is finished; nothing to do.")
+            return FINISHED
+        check_attribution(name, agent, bank, scoring)
         score = score_tracked(name, agent, bank, gather_tracked(bank, scoring, track), scoring, track)
         paths = write_score(run, name, score, bank)
         CONSOLE.print(comparison([(name, score.record)]))
         CONSOLE.print(features_table(score))
-        if lacking := why_no_headline(score.record):
+        if lacking := score.record.headline.lacking:
             CONSOLE.print(lacking)
         CONSOLE.print("Written: " + ", ".join(map(str, paths)))
     return None

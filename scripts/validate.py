@@ -1,6 +1,5 @@
 """Prove the score right before it is used: python scripts/validate.py published=openai.safetensors require=all"""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +14,8 @@ from agents.naming import named_agents
 from common.cores import cores
 from common.progress import CONSOLE, track
 from common.values import whole
+from rollouts.documents import write_json
 from rollouts.errors import InputError
-from rollouts.files import write_atomically
 from scoring.validation.groups import chosen_groups
 from scoring.validation.run import table, validate
 
@@ -64,7 +63,7 @@ def task(config: DictConfig) -> None:
     with run_folder() as run:
         validation = validate(*agents, chosen.groups, run, chosen.seed, chosen.threads, track)
         path = run / "validation.json"
-        write_atomically(path, json.dumps(validation.to_json(*agents), indent=2) + "\n")
+        write_json(path, validation.to_json(*agents))
         CONSOLE.print(table(validation))
         CONSOLE.print(f"{validation.seconds / 60:.1f} minutes. Written: {path} and a picture a group")
         if unmet := validation.unmet(chosen.require_all):

@@ -12,7 +12,7 @@ ROOMS = (
     ("scoring.threads", "scoring.metrics", "scoring.explain", "scoring.changes"),
     ("scoring.draw", "scoring.features", "scoring.rules"),
     ("scoring.evidence", "scoring.settings"),
-    ("scoring.subject", "scoring.naming"),
+    ("scoring.subject", "scoring.naming", "scoring.identity"),
     ("scoring.verdict",),
     ("scoring.numbers", "scoring.record"),
     ("scoring.diagnostics",),

@@ -8,9 +8,11 @@ from agents.banks import BankSettings
 from agents.checkpoint import Agent, fingerprint
 from agents.editing import reader
 from agents.play import division
+from rollouts.bank import FrameBank, content_sha256
 from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
 from scoring.features.kinds import kind_named, shown_kinds
+from scoring.identity import CODE
 from scoring.naming import score_folder
 from scoring.pipeline import check
 from scoring.settings import ScoreConfig
@@ -63,12 +65,18 @@ class EditedAgent:
 
 @dataclass(frozen=True)
 class EditRequest:
-    """What is edited out of whom, the weights that are edited, and who draws the frames it plays on."""
+    """What is edited out of whom, the weights that are edited, and who draws the frames it plays on.
+
+    `bank_sha256` is of the content of the bank that the features were fitted on, None for features that are not fitted,
+    and `code` the version of the score's code that finds them.
+    """
 
     settings: EditSettings
     agent: EditedAgent
     edited_weights: str
     renderer_sha256: str
+    bank_sha256: str | None
+    code: int
 
     @property
     def rows(self) -> int:
@@ -101,8 +109,8 @@ def edit_folder(name: str, agent: Agent, config: EditConfig) -> str:
     return folder + ("" if config.episodes == EPISODES else f"-episodes{config.episodes}")
 
 
-def requested(name: str, agent: Agent, config: EditConfig) -> EditRequest:
-    """What is asked for; raises `InputError` as `selected` does."""
+def requested(name: str, agent: Agent, config: EditConfig, fitted_on: FrameBank | None) -> EditRequest:
+    """What is asked for, of features that were `fitted_on` a bank, if any; raises `InputError` as `selected` does."""
     numbers = selected(agent, config)
     layer, _ = check(agent, config.score)
     score, bank = config.score, config.bank
@@ -122,4 +130,5 @@ def requested(name: str, agent: Agent, config: EditConfig) -> EditRequest:
         levels=bank.levels,
     )
     edited = EditedAgent(name, agent.network.kind, fingerprint(agent))
-    return EditRequest(settings, edited, reader(agent.network, layer), renderer_sha256())
+    sha256 = None if fitted_on is None else content_sha256(fitted_on)
+    return EditRequest(settings, edited, reader(agent.network, layer), renderer_sha256(), sha256, CODE)

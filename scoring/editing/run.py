@@ -2,7 +2,6 @@
 
 Beside each feature its direction shuffled is taken out, as a control (Hilton et al. 2020; `docs/method.md`)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -15,30 +14,40 @@ from agents.checkpoint import Agent
 from agents.editing import without_feature
 from agents.failures import Failures, evaluate_causes
 from agents.play import division
-from rollouts.files import write_atomically
+from rollouts.bank import FrameBank
+from rollouts.documents import DocumentError, read_json, write_json
 from rollouts.progress import Track, untracked
 from scoring.editing.request import REQUEST, EditConfig, EditRequest
 from scoring.explain.base import Maps
 from scoring.explain.methods import attribute
 from scoring.features.kinds import kind_named
 from scoring.pipeline import check
+from scoring.run import check_attribution
 
 UNEDITED = "unedited"
 
 
-def directions(name: str, agent: Agent, config: EditConfig, track: Track = untracked) -> Maps:
-    """The features' directions (K, C), those that score.py finds with these settings.
+def bank_to_fit_on(name: str, agent: Agent, config: EditConfig, track: Track = untracked) -> FrameBank | None:
+    """The bank that features are fitted on, None for those that are not.
 
     Raises `BankError` for a bank that the agent cannot see as it sees its own frames, or without a pool to fit on.
     """
-    score = config.score
-    layer, geometry = check(agent, score)
-    kind = kind_named(score.features)
-    if not kind.fitted:
-        return kind.fit(geometry.channels, None, score).directions
+    if not kind_named(config.score.features).fitted:
+        return None
     bank = obtain(config.bank, [(name, agent)], track)
     bank.check_options(agent.options, "the agent")
     bank.check_pool()
+    check_attribution(name, agent, bank, config.score, alive=True)
+    return bank
+
+
+def directions(agent: Agent, config: EditConfig, bank: FrameBank | None, track: Track = untracked) -> Maps:
+    """The features' directions (K, C), those that score.py finds with these settings on a bank, if they need one."""
+    score = config.score
+    layer, geometry = check(agent, score)
+    kind = kind_named(score.features)
+    if bank is None:
+        return kind.fit(geometry.channels, None, score).directions
     with track("Attributing", len(bank.pool)) as update:
         pool = attribute(agent.network, layer, bank.pool, score.target, score.attribution, score.steps, update)
     return kind.fit(geometry.channels, pool.maps, score).directions
@@ -56,14 +65,19 @@ def shuffled(direction: Maps, seed: int) -> Maps:
 
 
 def edit(
-    agent: Agent, config: EditConfig, request: EditRequest, path: Path, track: Track = untracked
+    agent: Agent,
+    config: EditConfig,
+    bank: FrameBank | None,
+    request: EditRequest,
+    path: Path,
+    track: Track = untracked,
 ) -> dict[str, Failures]:
     """How the agent's episodes on unseen levels end as it is, without each feature, and without each one shuffled.
 
     Every player's result is written to `path` as it comes; what an earlier run has played is not played again.
     """
     rows = read_played(path, request)
-    basis, numbers = directions(request.agent.name, agent, config, track), request.settings.edited_out
+    basis, numbers = directions(agent, config, bank, track), request.settings.edited_out
     edits = {f"without {k}": basis[k] for k in numbers} | {f"shuffled {k}": shuffled(basis[k], k) for k in numbers}
     layer, environments = request.settings.layer, division(config.episodes)
     players = {UNEDITED: agent} | {row: without_feature(agent, layer, edits[row]) for row in edits}
@@ -84,17 +98,15 @@ def _write(path: Path, request: EditRequest, edits: Mapping[str, Maps], rows: Ma
         "directions": {row: direction.tolist() for row, direction in edits.items()},
         "played": {row: failures.to_json() for row, failures in rows.items()},
     }
-    write_atomically(path, json.dumps(document, indent=2) + "\n")
+    write_json(path, document)
 
 
 def read_played(path: Path, request: EditRequest) -> dict[str, Failures]:
-    """What an earlier run with the same settings, agent and renderer has played, which a stopped one goes on from."""
-    if not path.exists():
-        return {}
-    document = json.loads(path.read_text())
+    """What an earlier run of the same request has played, which a stopped one goes on from; nothing if damaged."""
     try:
+        document = read_json(path)
         if REQUEST.validate_python(document) != request:
             return {}
-    except ValidationError:
+        return {row: Failures.from_json(result) for row, result in document["played"].items()}
+    except (DocumentError, ValidationError, AttributeError, KeyError, TypeError, ValueError):
         return {}
-    return {row: Failures.from_json(result) for row, result in document["played"].items()}

@@ -114,6 +114,21 @@ def target_output(network: ActorCritic, target: str) -> Output:
     return lambda outputs: outputs[0][:, more].sum(dim=1) - outputs[0][:, fewer].sum(dim=1)
 
 
+SMALLEST, LARGEST = 1e-15, 1e15
+"""Of outputs and maps: beyond these their squares, summed, are no numbers of single precision."""
+
+
+def check_finite(attribution: Attribution, target: str, layer: str) -> None:
+    """Raises `InputError` for a target or maps that are infinite or not a number, or too large to be computed with."""
+    of = {target: attribution.outputs, f"attribution of {target} to layer {layer}": attribution.maps}
+    for what, values in of.items():
+        largest = np.abs(values).max(initial=0)
+        if not np.isfinite(largest):
+            raise InputError(f"The {what} of this network is not finite; there is nothing to explain.")
+        if largest > LARGEST:
+            raise InputError(f"The {what} of this network reaches {largest:.1e}, more than can be computed with.")
+
+
 def normalise(maps: Maps) -> tuple[Maps, NDArray[np.bool_]]:
     """Divide each frame (N, K, H, W) by its sum of |attribution|, and which frames (N,) have any; the others stay 0."""
     total = np.abs(maps).sum(axis=(1, 2, 3), keepdims=True)

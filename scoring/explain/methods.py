@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
 from rollouts.progress import Update, silent
-from scoring.explain.base import Attribution, Method, target_output
+from scoring.explain.base import Attribution, Method, check_finite, target_output
 from scoring.explain.gradients import gradient, gradient_x_activation
 from scoring.explain.integrated_gradients import integrated_gradients
 
@@ -37,6 +37,9 @@ def attribute(
 ) -> Attribution:
     """Attribute the target to a layer's activations on frames (N, 64, 64, 3) by a method of `METHODS`.
 
-    `progress` is told of frames as they are done. Raises `InputError` for a method, target or layer that is not there.
+    `progress` is told of frames as they are done. Raises `InputError` for a method, target or layer that is not there,
+    and for a target or attribution that is not finite.
     """
-    return method_named(method)(network, layer, frames, target_output(network, target), steps, progress)
+    attribution = method_named(method)(network, layer, frames, target_output(network, target), steps, progress)
+    check_finite(attribution, target, layer)
+    return attribution

@@ -24,11 +24,15 @@ MAX_ITERATIONS = 200
 
 @dataclass(frozen=True)
 class Components:
-    """The number of components that was `chosen`; each candidate's relative squared error, the mean over folds."""
+    """The number of components that was `chosen`; each candidate's relative squared error, the mean over folds.
+
+    `stopped` is how many of a candidate's folds ended at the most iterations allowed; records of before do not say.
+    """
 
     candidates: tuple[int, ...]
     errors: tuple[float, ...]
     chosen: int
+    stopped: tuple[int, ...] = ()
 
 
 def choose_components(
@@ -70,16 +74,17 @@ def choose_components(
         )
     channels = np.array_split(generator.permutation(alive), 2)
 
-    def error(fold: tuple[int, int, int]) -> float:
+    def error(fold: tuple[int, int, int]) -> tuple[float, bool]:
         components, half, part = fold
         return _error(rows[half], rows[1 - half], channels[part], channels[1 - part], components, seed)
 
-    errors = np.array(divide(error, product(tried, (0, 1), (0, 1)))).reshape(len(tried), -1)
+    folds = np.array(divide(error, product(tried, (0, 1), (0, 1)))).reshape(len(tried), -1, 2)
+    errors, stopped = folds[..., 0], folds[..., 1].sum(axis=1).astype(int)
     mean = errors.mean(axis=1)
     best = int(mean.argmin())
     tolerance = errors[best].std(ddof=1) / np.sqrt(errors.shape[1])
     chosen = tried[int(np.argmax(mean <= mean[best] + tolerance))]
-    return Components(tried, tuple(mean.tolist()), chosen)
+    return Components(tried, tuple(mean.tolist()), chosen, tuple(stopped.tolist()))
 
 
 def signed_rows(maps: Maps, most: int, generator: np.random.Generator) -> Maps:
@@ -92,15 +97,20 @@ def signed_rows(maps: Maps, most: int, generator: np.random.Generator) -> Maps:
     return np.maximum(np.where(negative[:, None], -cells[cell], cells[cell]), 0)
 
 
-def _error(fitted: Maps, held_out: Maps, known: Labels, hidden: Labels, components: int, seed: int) -> float:
+def _error(
+    fitted: Maps, held_out: Maps, known: Labels, hidden: Labels, components: int, seed: int
+) -> tuple[float, bool]:
     """Relative squared error in `hidden` channels of rows that were `held_out`: A against B H+ W+ C of Owen and Perry.
+
+    And whether the factorisation stopped at the most iterations.
 
     Their D, `known` channels of the rows that are `fitted`, is factorised as W H. Least squares, non-negative, give the
     hidden channels of its directions (C on W) and the weights of the rows held out (B on H).
     """
-    weights, directions, _ = non_negative_factorization(
+    weights, directions, iterations = non_negative_factorization(
         fitted[:, known], n_components=components, init="nndsvd", tol=1e-4, max_iter=MAX_ITERATIONS, random_state=seed
     )
     continued = NonnegativeLeastSquares(weights.T)(fitted[:, hidden].T).T
     left = held_out[:, hidden] - NonnegativeLeastSquares(directions)(held_out[:, known]) @ continued
-    return float(np.sum(left**2, dtype=np.float64) / np.sum(held_out[:, hidden] ** 2, dtype=np.float64))
+    error = np.sum(left**2, dtype=np.float64) / np.sum(held_out[:, hidden] ** 2, dtype=np.float64)
+    return float(error), iterations >= MAX_ITERATIONS

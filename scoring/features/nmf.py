@@ -63,11 +63,13 @@ def fit_nmf(maps: Maps, components: int, seed: int, root_rows: bool = False, max
 
     Cells are rows, with `root_rows` divided by the square root of their sum so that no few frames decide, otherwise as
     they are; zero rows are left out, and at most `max_rows` drawn with `seed`. Raises `InputError` when fewer channels
-    than components carry attribution.
+    than components carry attribution; where none does, all features are dead, and one direction is as good as another.
     """
     parts = maps.reshape(*maps.shape[:2], -1)
     totals = [np.maximum(signed, 0).sum(axis=1).ravel() for signed in (parts, -parts)]
     chosen = np.flatnonzero(np.concatenate(totals) > 0)
+    if not len(chosen):
+        return NMF(np.full((components, maps.shape[1]), 1 / maps.shape[1], dtype=np.float32), True)
     if len(chosen) > max_rows:
         chosen = np.sort(np.random.default_rng(seed).choice(chosen, max_rows, replace=False))
     negative, place = np.divmod(chosen, len(totals[0]))

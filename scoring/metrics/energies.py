@@ -115,8 +115,8 @@ class Energies:
         return self.mass.shape[1]
 
     def share(self) -> FloatArray:
-        """Share (K,) of all attribution that each feature carries; it tells the dead ones."""
-        return ratio(self.mass.sum(axis=1), self.mass.sum())
+        """Share (K,) of all attribution that each feature carries, 0 where there is none; it tells the dead ones."""
+        return np.nan_to_num(ratio(self.mass.sum(axis=1), self.mass.sum()))
 
     def energy(self, weights: Weights | None = None) -> FloatArray:
         """E = sum_i sum_p w y / sum_i sum_p w: the share of a feature's attribution that falls on the class."""

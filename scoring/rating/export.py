@@ -1,6 +1,5 @@
 """A study's answers as a table, and what they say as files and as tables to read."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,11 +7,13 @@ from pathlib import Path
 import pandas as pd
 from rich.table import Table
 
+from rollouts.documents import write_json
 from rollouts.errors import InputError
-from rollouts.files import atomic_path, write_atomically
+from rollouts.files import atomic_path
 from scoring.draw.words import plain, with_interval
 from scoring.rating.answers import Answer, Answers
-from scoring.rating.study import ANSWERS, Study, load
+from scoring.rating.served import ANSWERS
+from scoring.rating.study import Study, load
 from scoring.rating.summary import Summary, summarise
 
 ANSWERS_TABLE, SUMMARY = "ratings.parquet", "ratings.json"
@@ -85,7 +86,7 @@ def export(folder: Path) -> tuple[Summary, list[Path]]:
     paths = [folder / ANSWERS_TABLE, folder / SUMMARY]
     with atomic_path(paths[0]) as temporary:
         answers_table(study, given).to_parquet(temporary, index=False)
-    write_atomically(paths[1], json.dumps(asdict(summary), indent=2) + "\n")
+    write_json(paths[1], asdict(summary))
     return summary, paths
 
 

@@ -11,12 +11,13 @@ import pandas as pd
 from agents.banks import FILE, FOLDER, BankSettings, folder_name, obtain
 from agents.checkpoint import Agent, fingerprint
 from agents.naming import agent_files, named_agents
-from rollouts.bank import FrameBank
+from rollouts.bank import FrameBank, content_sha256
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from rollouts.progress import Track, untracked
 from scoring.evidence import Evidence
 from scoring.explain.base import Maps
+from scoring.identity import identity
 from scoring.naming import score_folder
 from scoring.output import FEATURES, RECORD, finished, write_score
 from scoring.pipeline import check
@@ -24,7 +25,7 @@ from scoring.rating.pictures import feature_maps, feature_sheets, frames_to_attr
 from scoring.rating.settings import RatingConfig
 from scoring.rating.study import RatedAgent, RatedFeature, make_study, save
 from scoring.record import Record, read_record
-from scoring.run import gather_tracked, score_tracked
+from scoring.run import check_attribution, gather_tracked, score_tracked
 from scoring.settings import ScoreConfig
 
 SCORES = Path("runs/score")
@@ -72,6 +73,9 @@ def make(
     geometries = [check(candidate.agent, settings)[1] for candidate in rated]
     bank, filed = _shared_bank(rated, config.banking(env_threads), track, waiting)
 
+    for candidate in rated:
+        check_attribution(candidate.name, candidate.agent, bank, settings, alive=True)
+
     @cache
     def evidence() -> Evidence:
         return gather_tracked(bank, settings, track)
@@ -97,7 +101,7 @@ def make(
                 record.headline.graded_score.value,
             )
         )
-    study, order = make_study(bank.options.rules, config, agents, features)
+    study, order = make_study(bank.options.rules, config, agents, features, content_sha256(bank))
     save(folder, study, (sheets[i] for i in order))
 
 
@@ -126,7 +130,7 @@ def scored(
     name, agent = candidate.name, candidate.agent
     layer, _ = check(agent, config)
     with locked(SCORES / score_folder(name, layer, filed, config)) as run:
-        if not finished(run, config):
+        if not finished(run, config, identity(agent, bank)):
             write_score(run, name, score_tracked(name, agent, bank, evidence(), config, track), bank)
         return read_record(run / RECORD), pd.read_parquet(run / FEATURES)
 

@@ -9,10 +9,12 @@ from typing import Any
 
 from scoring.rating.answers import HIGHEST, LONGEST, Answer, Answers
 from scoring.rating.choices import choices, guide
-from scoring.rating.study import Study
+from scoring.rating.served import Served
 
 LARGEST = 10_000
 """Bytes of a request's body at most."""
+DIGITS = 20
+"""Of a number of bytes at most: Python refuses to read very long ones."""
 
 
 class Refused(Exception):
@@ -34,16 +36,16 @@ class Rating:
     seen: int
 
 
-def about(study: Study, answers: Answers) -> dict[str, object]:
+def about(study: Served, answers: Answers) -> dict[str, object]:
     """What the page needs to know of a study; nothing of its agents."""
-    game, version = study.rules, study.settings.definition
+    game, version = study.game, study.version
     return {
         "token": study.token,
         "raters": answers.raters(),
         "game": game.title,
         "guide": guide(game, version),
         "choices": [asdict(choice) for choice in choices(game, version)],
-        "features": len(study.features),
+        "features": study.features,
         "highest": HIGHEST,
         "longest": LONGEST,
     }
@@ -56,12 +58,12 @@ def as_sent(answer: Answer) -> dict[str, object]:
 
 def body_length(header: str) -> int:
     """The bytes of a body, from its Content-Length; raises `Refused` for a body that is no answer's."""
-    if not header.isascii() or not header.isdigit() or int(header) > LARGEST:
+    if not header.isascii() or not header.isdigit() or len(header) > DIGITS or int(header) > LARGEST:
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"An answer has at most {LARGEST} bytes.")
     return int(header)
 
 
-def read_rating(body: bytes, study: Study, answers: Answers) -> Rating:
+def read_rating(body: bytes, study: Served, answers: Answers) -> Rating:
     """The answer in a body; raises `Refused` for one that is none, or from the page of another study."""
     try:
         sent = json.loads(body)
@@ -74,7 +76,7 @@ def read_rating(body: bytes, study: Study, answers: Answers) -> Rating:
         raise Refused(HTTPStatus.FORBIDDEN, "This page is of another study; load it again.")
     return Rating(
         known_rater(sent.get("rater"), answers),
-        _whole(sent, "feature", len(study.features) - 1),
+        _whole(sent, "feature", study.features - 1),
         _whole(sent, "rating", HIGHEST),
         _words(sent.get("shows")),
         _whole(sent, "seen", 2**31),

@@ -23,8 +23,6 @@ from scoring.features.kinds import kind_named
 from scoring.pipeline import check
 from scoring.settings import ScoreConfig
 
-SHEETS = ("strongest", "drawn", "places")
-"""The pictures of a feature, by name."""
 COLUMNS = 8
 """Frames of the sheets `strongest` and `drawn`."""
 PATCH, GAP = 16, 1

@@ -8,7 +8,6 @@ POST /answers                              {token, rater, feature, rating, shows
 """
 
 import errno
-import json
 import socket
 import sqlite3
 import sys
@@ -20,13 +19,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from rollouts.documents import to_json
 from rollouts.errors import InputError
 from scoring.rating.answers import Answers, Superseded
 from scoring.rating.messages import Refused, about, as_sent, body_length, known_rater, read_rating
-from scoring.rating.pictures import SHEETS
-from scoring.rating.study import Study, picture
+from scoring.rating.served import SHEETS, Served, picture
 
 ADDRESS = "127.0.0.1"
+LOOPBACK = (ADDRESS, "localhost", "[::1]")
+"""Names under which a browser reaches this machine, or another one's port that is forwarded to it."""
+WAITING = 1024
+"""Connections that may wait to be accepted; the kernel may allow fewer."""
 
 PAGE = Path(__file__).parent / "page"
 FILES = {
@@ -64,19 +67,25 @@ def check_port(port: int) -> None:
         pass
 
 
+def is_loopback(host: str | None) -> bool:
+    """Whether a request's Host is this machine and a port, be it that of a forwarded connection."""
+    name, _, port = (host or "").rpartition(":")
+    return name in LOOPBACK and port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536
+
+
 class RatingServer(ThreadingHTTPServer):
     """Serves one study on 127.0.0.1; raises `InputError` for a port that is taken or not allowed."""
 
     daemon_threads = True
+    request_queue_size = WAITING
 
-    def __init__(self, folder: Path, study: Study, answers: Answers, port: int) -> None:
+    def __init__(self, folder: Path, study: Served, answers: Answers, port: int) -> None:
         self.study, self.answers = study, answers
         with _explained(port):
             super().__init__((ADDRESS, port), Handler)
-        self.hosts = {f"{name}:{self.server_port}" for name in (ADDRESS, "localhost")}
         self.pictures = {
             f"/pictures/{number}-{sheet}.png": picture(folder, number, sheet)
-            for number in range(len(study.features))
+            for number in range(study.features)
             for sheet in SHEETS
         }
 
@@ -106,7 +115,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, method: Callable[[], tuple[bytes, str]]) -> None:
         try:
-            if self.headers.get("Host") not in self.server.hosts:  # else a page could reach us under a name of its own
+            if not is_loopback(self.headers.get("Host")):  # else a page could reach us under a name of its own
                 raise Refused(HTTPStatus.FORBIDDEN, "This server answers to its own loopback address only.")
             self._send(HTTPStatus.OK, *method())
         except Refused as refused:
@@ -114,8 +123,14 @@ class Handler(BaseHTTPRequestHandler):
         except sqlite3.Error as error:
             self._refuse(Refused(HTTPStatus.INTERNAL_SERVER_ERROR, f"The answer could not be kept: {error}."))
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the base class found wrong with a request, such as its method, answered like everything else."""
+        status = HTTPStatus(code)
+        self._refuse(Refused(status, f"{message or status.phrase}."))
+
     def _refuse(self, refused: Refused) -> None:
         self.close_connection = True  # what is left of the request is not read
+        self.request_version = self.protocol_version  # so that a line that names none is answered in full
         self._send(refused.status, _json({"error": refused.sentence, **refused.more}), JSON)
 
     def _send(self, status: HTTPStatus, body: bytes, kind: str) -> None:
@@ -125,10 +140,15 @@ class Handler(BaseHTTPRequestHandler):
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _get(self) -> tuple[bytes, str]:
-        server, url = self.server, urlsplit(self.path)
+        server = self.server
+        try:
+            url = urlsplit(self.path)
+        except ValueError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"The address cannot be read: {error}.") from error
         if url.path in FILES:
             name, kind = FILES[url.path]
             return (PAGE / name).read_bytes(), kind
@@ -144,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _post(self) -> tuple[bytes, str]:
         server = self.server
-        if self.headers.get("Origin") not in {f"http://{host}" for host in server.hosts}:
+        if self.headers.get("Origin") != f"http://{self.headers.get('Host')}":
             raise Refused(HTTPStatus.FORBIDDEN, "Answers are taken from this server's own page only.")
         if self.path != "/answers":
             raise Refused(HTTPStatus.NOT_FOUND, "There is nothing here.")
@@ -164,4 +184,4 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _json(document: Mapping[str, Any]) -> bytes:
-    return json.dumps(document).encode()
+    return to_json(document).encode()

@@ -1,43 +1,52 @@
-"""Serving a study until somebody ends it."""
+"""Serving a study until somebody ends it, in a process that holds nothing of what made it.
 
+python -m scoring.rating.serving FOLDER PORT
+"""
+
+import os
 import signal
-from collections.abc import Callable, Sequence
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 from rollouts.errors import InputError
+from rollouts.locks import locked
 from scoring.rating.answers import Answers
+from scoring.rating.served import ANSWERS, served
 from scoring.rating.server import RatingServer
-from scoring.rating.settings import RatingConfig
-from scoring.rating.study import ANSWERS, load
+
+ROOT = Path(__file__).parents[2]
 
 
-def serve(
-    folder: Path,
-    port: int,
-    raters: Sequence[str],
-    agents: Sequence[str],
-    settings: RatingConfig,
-    say: Callable[[str], None],
-) -> None:
-    """Serve a study until Ctrl+C or SIGTERM, which a process started in the background would else not hear.
+def turn_into_server(folder: Path, port: int) -> NoReturn:
+    """Replace this process, and all the memory that making a study took, by one that serves the study in a folder."""
+    paths = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = [sys.executable, "-m", "scoring.rating.serving", str(folder), str(port)]
+    os.execve(sys.executable, command, os.environ | {"PYTHONPATH": paths})
 
-    `raters` are added to those who are there. `agents` are the weights (SHA-256) and `settings` what the study is asked
-    for with; without agents any study will do. `say` is told the page's address, and at the end how many answers there
-    are. Raises `InputError` for a study without raters, or of other agents or settings.
+
+def serve(folder: Path, port: int) -> None:
+    """Serve until Ctrl+C or SIGTERM, which a process started in the background would else not hear.
+
+    The page's address is printed, and at the end how many answers there are.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    study = load(folder)
-    study.check_agents()
-    if agents:
-        study.check_same(agents, settings, folder)
     answers = Answers(folder / ANSWERS)
-    answers.add_raters(raters)
-    if not answers.raters():
-        raise InputError("The study has no raters yet; raters=[…] names them.")
-    with RatingServer(folder, study, answers, port) as server:
-        say(f"The rating page of {folder}: {server.address} (Ctrl+C ends it)")
+    with locked(folder), RatingServer(folder, served(folder), answers, port) as server:
+        print(f"The rating page of {folder}: {server.address} (Ctrl+C ends it)", flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
-            say(f"{len(answers.all())} answers are in {answers.path}.")
+            print(f"{len(answers.all())} answers are in {answers.path}.", flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        serve(Path(sys.argv[1]), int(sys.argv[2]))
+    except InputError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -24,6 +24,7 @@ class RatingConfig(ScoreConfig):
     frames: int = 512
     pool_frames: int = 512
     levels: str = "unseen"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -39,7 +40,9 @@ class RatingConfig(ScoreConfig):
 
     def banking(self, env_threads: int = 1) -> BankSettings:
         """The bank; where it is played, so many threads step the environments."""
-        return BankSettings(self.bank, self.frames, self.pool_frames, self.levels, self.seed, env_threads)
+        return BankSettings(
+            self.bank, self.frames, self.pool_frames, self.levels, self.seed, env_threads, self.precision
+        )
 
 
 def raters_named(given: Sequence[str]) -> list[str]:

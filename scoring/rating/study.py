@@ -4,7 +4,6 @@
 about it.
 """
 
-import json
 import secrets
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -15,19 +14,16 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from agents.checkpoint import fingerprint, load_agent
-from rollouts.errors import InputError
+from rollouts.bank import content_sha256
+from rollouts.bank import load as load_bank
+from rollouts.documents import DocumentError, read_json, write_json
 from rollouts.files import write_atomically
 from rollouts.game import Game
 from rollouts.games import game_named
-from scoring.rating.pictures import SHEETS
+from scoring.rating.served import FILE, SHEETS, Served, StudyError, picture
 from scoring.rating.settings import RatingConfig
 
 FORMAT = "coinrun-rating-1"
-FILE, ANSWERS, PICTURES = "study.json", "answers.sqlite", "pictures"
-
-
-class StudyError(InputError):
-    """A study is missing, of another version, or no longer fits its agents."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,8 @@ class RatedFeature:
 @dataclass(frozen=True)
 class Study:
     """`features[i]` is shown under the number i. `token` comes with each answer, so that only pages of this study can
-    send any. Studies that name no game are of CoinRun. All names of kinds in a study are of its settings' version of
+    send any. Studies that name no game are of CoinRun. `bank_sha256` is of the content of the bank that the agents were
+    scored on, None where that was not yet told. All names of kinds in a study are of its settings' version of
     the score."""
 
     token: str
@@ -64,16 +61,17 @@ class Study:
     agents: tuple[RatedAgent, ...]
     features: tuple[RatedFeature, ...]
     game: str = "coinrun"
+    bank_sha256: str | None = None
 
     @property
     def rules(self) -> Game:
         """The game's table."""
         return game_named(self.game)
 
-    def order(self, rater: str) -> list[int]:
-        """The features in the rater's own random order, the same whenever they return."""
-        generator = np.random.default_rng([self.seed, *rater.encode()])
-        return [int(i) for i in generator.permutation(len(self.features))]
+    @property
+    def served(self) -> Served:
+        """What raters' pages may ask for."""
+        return Served(self.token, self.seed, len(self.features), self.rules, self.settings.definition)
 
     def check_agents(self) -> None:
         """Raises `StudyError` for an agent whose checkpoint has other weights now than when it was rated."""
@@ -87,7 +85,7 @@ class Study:
                     )
 
     def check_same(self, agents: Iterable[str], settings: RatingConfig, folder: Path) -> None:
-        """Raises `StudyError` when other agents (by weights) or other settings are asked for than were rated."""
+        """Raises `StudyError` for agents (by weights), a bank (by content) or settings that are not the study's."""
         if sorted(agents) != sorted(agent.weights_sha256 for agent in self.agents):
             raise StudyError(f"{folder} is a study of other agents; name another folder with study=FOLDER.")
         made, asked = asdict(self.settings), asdict(settings)
@@ -97,24 +95,30 @@ class Study:
                 f"{folder} was made with {changed[0]}={made[changed[0]]}, not {asked[changed[0]]}; "
                 "name another folder with study=FOLDER."
             )
+        if self.bank_sha256 is not None and Path(settings.bank).is_file():
+            found = content_sha256(load_bank(settings.bank))
+            if found != self.bank_sha256:
+                raise StudyError(
+                    f"{settings.bank} is another bank than {folder} was made with (SHA-256 {found[:8]}, then "
+                    f"{self.bank_sha256[:8]}); name another folder with study=FOLDER."
+                )
 
 
 _STUDY = TypeAdapter(Study)
 
 
 def make_study(
-    game: Game, settings: RatingConfig, agents: Iterable[RatedAgent], features: Iterable[RatedFeature]
+    game: Game,
+    settings: RatingConfig,
+    agents: Iterable[RatedAgent],
+    features: Iterable[RatedFeature],
+    bank_sha256: str | None = None,
 ) -> tuple[Study, list[int]]:
     """The study with its features shuffled, and for each of them its place among those given."""
     given, seed = tuple(features), settings.seed
     order = [int(i) for i in np.random.default_rng([seed, 1]).permutation(len(given))]
     shuffled = tuple(given[i] for i in order)
-    return Study(secrets.token_urlsafe(24), seed, settings, tuple(agents), shuffled, game.name), order
-
-
-def picture(folder: Path, feature: int, sheet: str) -> Path:
-    """Where a feature's picture lies."""
-    return folder / PICTURES / f"{feature}-{sheet}.png"
+    return Study(secrets.token_urlsafe(24), seed, settings, tuple(agents), shuffled, game.name, bank_sha256), order
 
 
 def vacant(folder: Path) -> bool:
@@ -134,7 +138,7 @@ def save(folder: Path, study: Study, sheets: Iterable[Mapping[str, bytes]]) -> N
         for number, pictures in enumerate(sheets):
             for sheet in SHEETS:
                 write_atomically(picture(draft, number, sheet), pictures[sheet])
-        write_atomically(draft / FILE, json.dumps({"format": FORMAT, **asdict(study)}, indent=2) + "\n")
+        write_json(draft / FILE, {"format": FORMAT, **asdict(study)})
         draft.rename(folder)
 
 
@@ -147,10 +151,10 @@ def load(folder: Path) -> Study:
     if not path.exists():
         raise StudyError(f"There is no rating study at {folder}.")
     try:
-        document = json.loads(path.read_text())
-        version = document.pop("format")
-    except (ValueError, KeyError, AttributeError) as error:
-        raise StudyError(f"{path} is not a complete rating study: {error}.") from error
+        document = read_json(path)
+    except DocumentError as error:
+        raise StudyError(f"{path} is not a complete rating study: {error}") from error
+    version = document.pop("format", None)
     if version != FORMAT:
         raise StudyError(f"{path} is of version '{version}'; this program reads '{FORMAT}'.")
     if isinstance(settings := document.get("settings"), dict):

@@ -17,9 +17,9 @@ from scoring.pipeline import Score, score_subject
 from scoring.report.cards import cards, shown_features, with_regions
 from scoring.report.clips import Clip, examples, removed_kinds, trajectory
 from scoring.report.data import Entry
-from scoring.report.page import write_page
+from scoring.report.page import INDEX, SCORES, begin, finish, write_page
 from scoring.report.views import View, target_of, view
-from scoring.run import explain_tracked, gather_tracked
+from scoring.run import check_attribution, explain_tracked, gather_tracked
 from scoring.settings import ScoreConfig
 
 
@@ -35,6 +35,8 @@ def score_agents(
     agents: Sequence[Named], bank: FrameBank, config: ScoreConfig, track: Track = untracked
 ) -> dict[str, Score]:
     """Each agent's score on the bank, by name."""
+    for name, agent in agents:
+        check_attribution(name, agent, bank, config)
     evidence = gather_tracked(bank, config, track)
     subjects = {name: explain_tracked(name, agent, bank, evidence, config, track) for name, agent in agents}
     scores = {}
@@ -57,8 +59,9 @@ def write_report(
     """Look at the trajectory `played` and at the scored bank as each agent, and write the page; returns its path.
 
     The agents' `scores`, by name, are on one bank. `targets` are attributed on the trajectory. `made` says what the
-    report was made of.
+    report was made of. The folder is marked as a report before anything is written into it.
     """
+    begin(folder)
     first = scores[agents[0][0]].whole
     made_cards = {name: cards(scores[name]) for name, _ in agents}
     outlined = with_regions([card for own in made_cards.values() for card in own])
@@ -75,10 +78,11 @@ def write_report(
                 "examples": _view_of_examples((name, agent), score, clips[1]),
             }
             entries.append(Entry(name, agent, score, made_cards[name], views))
-            write_score(folder / "scores" / name, name, score, first.bank)
+            write_score(folder / SCORES / name, name, score, first.bank)
     title = " and ".join(name for name, _ in agents)
-    write_page(folder, title, entries, clips, made)
-    return folder / "index.html"
+    write_page(folder, title, entries, clips)
+    finish(folder, made)
+    return folder / INDEX
 
 
 def _view_of_trajectory(named: Named, score: Score, clip: Clip, targets: Sequence[str], progress: Update) -> View:
@@ -90,11 +94,11 @@ def _view_of_trajectory(named: Named, score: Score, clip: Clip, targets: Sequenc
 
     attributed = {name: of(clip.frames, target_of(agent, name)) for name in targets}
     removed = [of(clip.removed, "value")] if len(clip.removed) else []
-    return view(agent, clip, attributed, removed, score.basis, shown_features(score))
+    return view(named, clip, attributed, removed, score.basis, shown_features(score))
 
 
 def _view_of_examples(named: Named, score: Score, clip: Clip) -> View:
     """What an agent makes of the scored bank, from the attributions that the score was made of."""
     subject = score.whole
     removed = [subject.removed[kind] for kind in removed_kinds(subject.evidence, clip.game)]
-    return view(named[1], clip, {"value": subject.own}, removed, score.basis, shown_features(score))
+    return view(named, clip, {"value": subject.own}, removed, score.basis, shown_features(score))

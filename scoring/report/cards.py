@@ -17,7 +17,7 @@ from scoring.metrics.energies import Energies
 from scoring.metrics.statistics import jackknife_interval
 from scoring.numbers import METRICS
 from scoring.pipeline import Score
-from scoring.tables import is_told, metric_words, nearest_kind, signed
+from scoring.tables import interpretable_words, is_told, metric_words, nearest_kind, signed
 
 MOST = 8
 """Features that the page shows; the rest of the attribution is its residual."""
@@ -102,6 +102,8 @@ def cards(score: Score) -> list[Card]:
 
 def titles(score: Score, k: int, c: int | None) -> tuple[str, str]:
     """What feature k is named after, or that it is nothing and which kind c is nearest; and the same in a word."""
+    if not score.verdict.alive[k]:
+        return "dead: hardly any attribution", "dead"
     if c is None:
         return "no class", "no class"
     words = score.game.kinds[c].words
@@ -131,7 +133,7 @@ def facts(score: Score, k: int, c: int | None) -> list[tuple[str, str, str]]:
         words = " + ".join(kinds[i].words for i in union.members)
         described = [("described by", f"{words}, κ {plain(union.kappa, '.2f')}", "described")]
     return [
-        ("interpretable", "yes" if score.verdict.interpretable[k] else "no", "fraction"),
+        ("interpretable", interpretable_words(score, k), "fraction"),
         *numbers,
         *described,
         ("table row", str(k), "files"),

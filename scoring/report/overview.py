@@ -8,9 +8,10 @@ from agents.checkpoint import Agent
 from agents.evaluation import Evaluation
 from scoring.draw.words import NONE, percent_with_interval, plain, with_interval
 from scoring.metrics.statistics import Number
-from scoring.record import AgainstChance, Record
-from scoring.tables import classes_words, game_of
+from scoring.record import AgainstChance, Record, why_no_headline
+from scoring.tables import classes_words, game_of, stopped_words
 
+NOT_KNOWN = "one that is not known"
 WIDTH, HEIGHT = 560, 190
 """Size of the training curves' picture in pixels."""
 
@@ -106,7 +107,7 @@ def sentence(name: str, record: Record) -> str:
     value = headline.interpretable_fraction.value
     what = f"{headline.features} {record.settings.features} features of layer {record.layer.name}"
     if value is None:
-        return f"{name}: {what}; this bank is too small for a headline."
+        return f"{name}: {what}. {why_no_headline(record) or 'This bank is too small for a headline.'}"
     count = f"{value * headline.features:.1f}".removesuffix(".0")
     classes = f" ({classes_words(headline.classes, game_of(record))})" if headline.classes else ""
     return f"{name}: {count} of {what} {'is' if count == '1' else 'are'} interpretable{classes}."
@@ -136,6 +137,9 @@ def details(record: Record) -> list[tuple[str, str]]:
             f"{bank.frames} frames of {bank.environments} environments, seed {bank.seed}, "
             f"played by {', '.join(bank.players)}",
         ),
+        ("bank (SHA-256)", bank.sha256[:16] if bank.sha256 else "not known"),
+        ("number formats", f"played in {bank.precision or NOT_KNOWN}, explained in {record.precision or NOT_KNOWN}"),
+        ("factorisations stopped at the most iterations", stopped_words(record)),
         ("classes seen often enough", ", ".join(eligible) or "none"),
         ("objects cover", f"{record.diagnostics.prevalence['objects']:.1%} of the frames"),
         ("completeness error", _listed(asdict(record.diagnostics.completeness_error))),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from agents.banks import Named
 from agents.checkpoint import Agent
-from agents.ppo import PPOConfig, Rollout, advantages
 from rollouts.errors import InputError
 from scoring.explain.base import BATCH, Attribution, Maps
 from scoring.features.base import FeatureSet, residual
+from scoring.report.advantage import Advantage, advantage_of
 from scoring.report.clips import Clip
 
 FloatArray = NDArray[np.float64]
@@ -61,6 +61,7 @@ class Explained:
 class View:
     """An agent's `values` (N,), `policy` (N, moves) and `advantage` (N,), nan where there is none, in a clip.
 
+    `note` says on which scale the advantage is, empty for a clip that has none.
     `targets` holds attributions by name; `removed_values` (M,), `removed_policy` (M, moves) and `removed_sums`
     (M, K + 1), of the value, are of the clip's frames without an item.
     """
@@ -72,6 +73,7 @@ class View:
     removed_values: FloatArray
     removed_policy: FloatArray
     removed_sums: FloatArray
+    note: str = ""
 
 
 def explained(basis: FeatureSet, rows: Sequence[int], attribution: Attribution) -> Explained:
@@ -102,30 +104,8 @@ def act(agent: Agent, frames: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray
     return np.concatenate(values), policy @ does.T
 
 
-def advantage(values: FloatArray, rewards: NDArray[np.float32], episode: NDArray[np.int64]) -> FloatArray:
-    """Generalised advantage (N,) of consecutive frames, as in training; nan for the last, whose future is not known."""
-    first = np.concatenate([[True], episode[1:] != episode[:-1]])
-
-    def column(array: NDArray[np.generic]) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array[:-1]))[:, None]
-
-    none = torch.empty(0)
-    rollout = Rollout(
-        none,
-        none,
-        none,
-        column(values),
-        column(rewards),
-        column(first),
-        torch.tensor(values[-1:]),
-        torch.tensor(first[-1:]),
-    )
-    known = advantages(rollout, PPOConfig.gamma, PPOConfig.gae_lambda)[:, 0].numpy()
-    return np.append(known, np.nan)
-
-
 def view(
-    agent: Agent,
+    named: Named,
     clip: Clip,
     targets: Mapping[str, Attribution],
     removed: Sequence[Attribution],
@@ -136,17 +116,22 @@ def view(
 
     The features are those of these `rows` of a basis.
     """
+    name, agent = named
     values, policy = act(agent, clip.frames)
     removed_values, removed_policy = act(agent, clip.removed)
     sums = [explained(basis, rows, attribution).sums for attribution in removed if len(attribution.outputs)]
+    better = Advantage(np.full(len(clip), np.nan), "")
+    if clip.consecutive:
+        better = advantage_of(name, agent, values, clip.rewards, clip.episode)
     return View(
         values,
         policy,
-        advantage(values, clip.rewards, clip.episode) if clip.consecutive else np.full(len(clip), np.nan),
+        better.values,
         {name: explained(basis, rows, attribution) for name, attribution in targets.items()},
         removed_values,
         removed_policy,
         np.concatenate([np.empty((0, len(rows) + 1)), *sums]),
+        better.note,
     )
 
 

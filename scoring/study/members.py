@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from agents.checkpoint import Agent, load_agent, untrained_agent
+from agents.play import check_outputs
 from rollouts.errors import InputError
 from scoring.study.table import group_name
 
@@ -19,6 +20,7 @@ def readable(folder: Path) -> tuple[dict[str, Agent], list[str]]:
     for path in sorted(folder.glob("*.safetensors")):
         try:
             agent = load_agent(path)
+            check_outputs(str(path), agent)
         except InputError as error:
             unread.append(str(error))
             continue

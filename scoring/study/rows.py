@@ -1,7 +1,5 @@
 """An agent's rows in the study's table: scored on a bank, or read from an earlier run."""
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -11,11 +9,12 @@ from pydantic import TypeAdapter
 
 from agents.banks import BankSettings
 from agents.checkpoint import Agent, fingerprint
-from rollouts.bank import FrameBank
+from rollouts.bank import FrameBank, content_sha256
+from rollouts.documents import read_json, write_json
 from rollouts.errors import InputError
-from rollouts.files import write_atomically
-from scoring.evidence import Evidence, gather
+from scoring.evidence import EVIDENCE, Evidence, gather
 from scoring.features.kinds import kind_named
+from scoring.identity import CODE, Identity
 from scoring.pipeline import score_subject
 from scoring.settings import ScoreConfig
 from scoring.study import table
@@ -75,15 +74,14 @@ class StudyBank:
 
     @cached_property
     def sha256(self) -> str:
-        return hashlib.sha256(self.frames.frames.tobytes() + self.frames.pool.tobytes()).hexdigest()
+        return content_sha256(self.frames)
 
 
 @dataclass(frozen=True)
 class Basis:
-    """What scores depend on: they are made again where it is another."""
+    """What scores depend on: they are made again where it is another, or an earlier version did not say."""
 
-    weights_sha256: str
-    bank_sha256: str
+    made_of: Identity
     settings: list[ScoreConfig]
 
 
@@ -128,14 +126,19 @@ def rows_of(
     for layer in layers or agent.network.layers:
         path = study.output / "scores" / f"{name}-{bank.kind}-{layer}.json"
         configs = settings_of(study, agent, layer, features)
-        basis = Basis(fingerprint(agent), bank.sha256, configs)
+        basis = Basis(Identity(fingerprint(agent), bank.sha256, EVIDENCE, CODE), configs)
         before = read_scores(path)
         if before is None or before.basis != basis:
             how = study.scoring
-            subject = explain(agent.network, layer, bank.frames, bank.evidence, how.target, how.attribution, how.steps)
-            scores = [table.numbers(score_subject(agent, subject, config, dilations=())) for config in configs]
+            try:
+                subject = explain(
+                    agent.network, layer, bank.frames, bank.evidence, how.target, how.attribution, how.steps
+                )
+                scores = [table.numbers(score_subject(agent, subject, config, dilations=())) for config in configs]
+            except InputError as error:
+                raise InputError(f"{name}: {error}") from error
             before = Scores(basis, scores)
-            write_atomically(path, json.dumps(asdict(before)) + "\n")
+            write_json(path, asdict(before), indent=None)
         for columns in before.scores:
             yield about | columns
 
@@ -143,6 +146,6 @@ def rows_of(
 def read_scores(path: Path) -> Scores | None:
     """Scores of an earlier run, None where there are none or the file is damaged."""
     try:
-        return _SCORES.validate_python(json.loads(path.read_text()))
-    except (OSError, ValueError, InputError):
+        return _SCORES.validate_python(read_json(path))
+    except (ValueError, InputError):
         return None

@@ -91,8 +91,10 @@ def numbers(score: Score) -> Columns:
         ("localisation", diagnostics.localisation),
     ):
         columns |= {name: number.value, f"{name}_low": number.low, f"{name}_high": number.high}
-    columns[by_objects(record.version)] = grade_by_objects(score.verdict)
+    dead = not score.verdict.alive.any()
+    columns[by_objects(record.version)] = None if dead else grade_by_objects(score.verdict)
     fits = diagnostics.factorisation
+    columns["fits_stopped"] = None if fits is None else fits.converged.count(False)
     columns["graded_score_sd"] = None if fits is None else _sd(fits.graded_score)
     columns["fraction_sd"] = None if fits is None else _sd(fits.interpretable_fraction)
     return columns | _by_kind(score)

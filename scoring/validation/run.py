@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from rich.table import Table
 
 from agents.checkpoint import Agent, fingerprint
+from rollouts.documents import finite_or_none
 from rollouts.progress import Track, untracked
 from scoring.validation.base import CUTOFFS, Check, Outcome
 from scoring.validation.groups import GROUPS
@@ -48,7 +49,7 @@ class Validation:
     def to_json(self, agent: Agent, published: Agent | None) -> dict[str, Any]:
         """Every group that was run, the agents, the cut-offs, and the seconds of the whole."""
         record: dict[str, Any] = {group.name: group.to_json() for group in self.groups if group.outcome is not None}
-        return record | {
+        return finite_or_none(record) | {
             "agent_sha256": fingerprint(agent),
             "published_sha256": fingerprint(published) if published else None,
             "cutoffs": asdict(CUTOFFS),

@@ -6,7 +6,8 @@ import pytest
 
 from agents.checkpoint import load_agent
 from rollouts.bank import FrameBank
-from scoring.evidence import Evidence
+from scoring.evidence import EVIDENCE, Evidence
+from scoring.identity import CODE
 from scoring.metrics.statistics import Number
 from scoring.pipeline import score
 from scoring.settings import ScoreConfig
@@ -14,6 +15,11 @@ from scoring.settings import ScoreConfig
 AGENT = Path(__file__).parents[2] / "zoo/compact-hard-all.safetensors"
 GRADED = (0.129743, 0.137940, 0.131897, 0.139452, 0.131851, 0.151495)
 """Of the factorisation on the pool and of five on resamples of it."""
+
+
+def test_the_numbers_here_are_of_a_version_of_the_code() -> None:
+    """Whoever changes one of them raises one of the two versions, so that finished scores are made again."""
+    assert (EVIDENCE, CODE) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from scoring.features.projection import covered
 from scoring.metrics.orbay import orbay2020, threshold
 from scoring.metrics.statistics import NO_NUMBER
 from scoring.pipeline import attributed_frames, check, score, score_subject
-from scoring.record import ClassRecord
+from scoring.record import ClassRecord, why_no_headline
 from scoring.settings import DILATIONS, ScoreConfig
-from scoring.tables import comparison, feature_frame, features_table, label, why_no_headline
+from scoring.tables import comparison, feature_frame, features_table, label
 
 FAST = ScoreConfig(features="channels", steps=4, bootstrap=200, permutations=99, refits=1, components=4)
 
@@ -85,7 +85,7 @@ def test_a_score_is_complete_and_can_be_written(agent: Agent, bank: FrameBank, e
     assert set(table["class"]) == set(COINRUN.with_concepts().names)
     share = table.groupby("feature")["share"].first()
     assert share.sum() == pytest.approx(1)
-    assert comparison([("a", found.record), ("b", found.record)]).row_count == 11
+    assert comparison([("a", found.record), ("b", found.record)]).row_count == 12
     assert features_table(found).row_count == 4
     assert all(label(found, k).startswith(f"{k}: ") for k in range(4))
 

@@ -14,12 +14,25 @@ from rollouts.env import EnvOptions
 from rollouts.game import Kind
 from scoring import features_figure, tables
 from scoring.evidence import Evidence
+from scoring.features import components, nmf
 from scoring.numbers import METRICS
 from scoring.pipeline import Score, score_subject
+from scoring.record import Record
+from scoring.report.overview import details
 from scoring.rules import VERSIONS
 from scoring.settings import ScoreConfig
 from scoring.subject import explain
-from scoring.tables import ONLY_OF, classes_words, comparison, feature_frame, features_table, is_told, label
+from scoring.tables import (
+    COMPARED,
+    ONLY_OF,
+    classes_words,
+    comparison,
+    feature_frame,
+    features_table,
+    is_told,
+    label,
+    stopped_words,
+)
 
 K = 3
 """A feature."""
@@ -32,6 +45,32 @@ def scores(bank: FrameBank, evidence: Evidence) -> dict[int, Score]:
     subject = explain(agent.network, "2b", bank, evidence, steps=2, pool=False)
     settings = {"features": "channels", "steps": 2, "bootstrap": 50, "permutations": 50}
     return {version: score_subject(agent, subject, ScoreConfig(version=version, **settings)) for version in VERSIONS}
+
+
+def test_factorisations_that_stopped_are_told(
+    bank: FrameBank, evidence: Evidence, scores: dict[int, Score], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them, in the table, on the page and in the record; a record of before told the first alone."""
+    agent = untrained_agent("compact", EnvOptions(), seed=0)
+    subject = explain(agent.network, "2b", bank, evidence, steps=2)
+    config = ScoreConfig(steps=2, bootstrap=20, permutations=9, refits=2, components=4)
+    monkeypatch.setattr(nmf, "MAX_ITERATIONS", 1)
+    monkeypatch.setattr(components, "MAX_ITERATIONS", 1)
+    record = score_subject(agent, subject, config, dilations=()).record
+    fits, chosen = record.diagnostics.factorisation, record.diagnostics.components
+    assert fits is not None
+    assert chosen is not None
+    assert fits.converged == [False] * 3
+    assert chosen.stopped == (4,) * len(chosen.candidates)
+    assert stopped_words(record) == "3 of 3: 0, 1, 2"
+    assert dict(details(record))["factorisations stopped at the most iterations"] == "3 of 3: 0, 1, 2"
+    document = record.to_json()
+    assert document["diagnostics"]["factorisation"]["converged"] == [False] * 3
+    document["diagnostics"]["factorisation"]["converged"] = True
+    assert stopped_words(Record.from_json(document)) == "0 of 1"
+    (line,) = [row for row in COMPARED if row[0] == "factorisations stopped at the most iterations"]
+    assert line[1](record) == "3 of 3: 0, 1, 2"
+    assert stopped_words(scores[2].record) == "–"
 
 
 def named(score: Score, kind: str, monkeypatch: pytest.MonkeyPatch, interpretable: bool = False) -> Score:

@@ -58,6 +58,7 @@ def test_a_bank_scored_again_gives_the_old_record_and_table() -> None:
 def test_a_record_goes_through_json_and_back() -> None:
     before = read_record(DATA / "scores.json")
     assert Record.from_json(json.loads(json.dumps(before.to_json()))) == before
+    assert (before.identity, before.bank.sha256, before.precision) == (None, None, None), "it did not say"
     assert before.agent.options.game == "coinrun", "what was written before games had names is CoinRun"
 
 

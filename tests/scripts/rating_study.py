@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from rollouts.coinrun.table import COINRUN
-from scoring.rating import study
+from scoring.rating import served, study
 from scoring.rating.settings import RatingConfig
 from scoring.rating.study import RatedAgent, RatedFeature, Study
 
@@ -34,7 +34,7 @@ def sheets(features: int) -> list[dict[str, bytes]]:
     made = []
     for _ in range(features):
         pictures = {}
-        for name in study.SHEETS:
+        for name in served.SHEETS:
             shape = (128, 128, 3) if name == "places" else (128, 256, 3)
             pixels = generator.integers(0, 256, shape, dtype=np.uint8)
             if name != "places":

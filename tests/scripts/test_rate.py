@@ -28,7 +28,7 @@ from rollouts.errors import InputError
 from rollouts.game import Game
 from rollouts.games import GAMES
 from scoring.metrics.statistics import NO_NUMBER
-from scoring.rating import export, study
+from scoring.rating import export, served, study
 from scoring.rating.answers import Answer, Answers, Superseded
 from scoring.rating.choices import choices, guide
 from scoring.rating.making import check_features
@@ -104,7 +104,7 @@ def test_two_hundred_answers_and_five_kills(tmp_path: Path) -> None:
                 confirmed[sent["rater"], sent["feature"]] = sent["rating"]
             deaths += server.process.poll() is not None
     assert deaths == 5
-    stored = Answers(folder / study.ANSWERS).all()
+    stored = Answers(folder / served.ANSWERS).all()
     assert len(stored) == 200
     assert {(a.rater, a.feature): a.rating for a in stored} == confirmed
     assert {a.revision for a in stored} == {1}
@@ -114,7 +114,7 @@ def test_two_hundred_answers_and_five_kills(tmp_path: Path) -> None:
 def test_nothing_served_tells_which_agent_a_feature_is_of(server: Server) -> None:
     """Names, weights, level counts and scores are in study.json, and in nothing that is sent."""
     paths = ["/", "/rate.js", "/rate.css", "/icon.svg", "/study", "/rater?name=anna"]
-    paths += [f"/pictures/{feature}-{sheet}.png" for feature in range(24) for sheet in study.SHEETS]
+    paths += [f"/pictures/{feature}-{sheet}.png" for feature in range(24) for sheet in served.SHEETS]
     secrets = [
         *NAMES,
         *FINGERPRINTS,
@@ -293,7 +293,7 @@ def answered(made: study.Study, rater: str, rule: Any) -> list[Answer]:
         Answer(
             rater,
             i,
-            made.order(rater).index(i) + 1,
+            made.served.order(rater).index(i) + 1,
             rule(feature),
             feature.label,
             "2026-01-01T00:00:00.000+00:00",
@@ -341,7 +341,7 @@ def test_a_rater_who_follows_the_score(tmp_path: Path) -> None:
     assert len(table) == 48
     one = table[(table["rater"] == "ben") & (table["feature"] == 3)].iloc[0]
     assert one["agent"] == NAMES[made.features[3].agent]
-    assert one["order"] == made.order("ben").index(3) + 1
+    assert one["order"] == made.served.order("ben").index(3) + 1
     assert one["rating"] == follow(made.features[3]) - 1
 
 
@@ -400,13 +400,13 @@ def test_from_agents_to_the_export(tmp_path: Path) -> None:
         ({"layer": "3a"}, "was made with layer=default, not 3a; name another folder"),
     ):
         with pytest.raises(InputError, match=sentence):
-            rate.serve_study(tmp_path / "study", as_made | change, [])
+            rate.check_study(tmp_path / "study", as_made | change, [])
     save_agent(trained, Agent(other.network, other.options))
     sentence = (
         "trained.safetensors was trained again since its features were given to raters [(]weights [0-9a-f]{8} then, "
     )
     with pytest.raises(InputError, match=sentence + fingerprint(other)[:8]):
-        rate.serve_study(tmp_path / "study", configuration(), [])
+        rate.check_study(tmp_path / "study", configuration(), [])
     with pytest.raises(InputError, match=sentence):
         export.export(tmp_path / "study")
 
@@ -470,10 +470,10 @@ def test_a_study_without_raters_or_answers(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no answers yet"):
         export.export(tmp_path / "study")
     with pytest.raises(InputError, match=re.escape("The study has no raters yet; raters=[…] names them")):
-        rate.serve_study(tmp_path / "study", configuration(), [])
+        rate.check_study(tmp_path / "study", configuration(), [])
     for port in (-1, 70_000):
         with pytest.raises(InputError, match=f"port is {port}; it must be 0 to 65535"):
-            rate.serve_study(tmp_path / "study", configuration(port=port), ["anna"])
+            rate.check_study(tmp_path / "study", configuration(port=port), ["anna"])
     with pytest.raises(InputError, match="has no answers yet"):
         export.export(tmp_path / "study")
 
@@ -489,7 +489,7 @@ def test_folders_that_are_no_study_are_left_as_they_are(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no rating study at"):
         study.load(other)
     synthetic(tmp_path / "study")
-    path = tmp_path / "study" / study.FILE
+    path = tmp_path / "study" / served.FILE
     path.write_text(path.read_text().replace("coinrun-rating-1", "coinrun-rating-0"))
     with pytest.raises(InputError, match="is of version 'coinrun-rating-0'; this program reads 'coinrun-rating-1'"):
         study.load(tmp_path / "study")
@@ -528,7 +528,7 @@ def test_the_database_itself_refuses_what_is_no_rating(tmp_path: Path) -> None:
 
 def test_a_study_made_before_it_named_its_game_is_of_coinrun(tmp_path: Path) -> None:
     made = synthetic(tmp_path / "study")
-    path = tmp_path / "study" / study.FILE
+    path = tmp_path / "study" / served.FILE
     document = json.loads(path.read_text())
     assert document.pop("game") == "coinrun"
     path.write_text(json.dumps(document))
@@ -568,14 +568,14 @@ def test_raters_choose_among_the_kinds_of_the_scores_version() -> None:
 def test_a_study_of_version_1_keeps_its_names(tmp_path: Path) -> None:
     """Also one that was made before settings named a version; the two versions are never compared."""
     made = synthetic(tmp_path / "study", version=1)
-    path = tmp_path / "study" / study.FILE
+    path = tmp_path / "study" / served.FILE
     document = json.loads(path.read_text())
     assert document["settings"].pop("version") == 1
     path.write_text(json.dumps(document))
     found = study.load(tmp_path / "study")
     assert found == made
     given = answered(found, "anna", lambda feature: 5)
-    names = [choice["name"] for choice in about(found, Answers(tmp_path / "answers.sqlite"))["choices"]]
+    names = [choice["name"] for choice in about(found.served, Answers(tmp_path / "answers.sqlite"))["choices"]]
     assert {answer.shows for answer in given} <= set(names)
     assert asdict(summarise(found, given, ["anna"]).named_as_scored) == {"share": 1, "of": 1 + 3 + 5}
     assert set(export.answers_table(found, given)["version"]) == {1}

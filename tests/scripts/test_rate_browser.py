@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from rating_study import SCRIPT, Server, serving, synthetic
-from scoring.rating import study
+from scoring.rating import served
 from scoring.rating.answers import Answers
 
 pytestmark = pytest.mark.browser
@@ -65,7 +65,7 @@ def at_place(opened: Any, place: int) -> None:
 
 def stored(folder: Path, rater: str) -> dict[int, tuple[int, str, int]]:
     """Rating, words and revision by place in the rater's order, as they are in the file."""
-    return {a.position: (a.rating, a.shows, a.revision) for a in Answers(folder / study.ANSWERS).of(rater).values()}
+    return {a.position: (a.rating, a.shows, a.revision) for a in Answers(folder / served.ANSWERS).of(rater).values()}
 
 
 def test_a_rater_needs_no_mouse(page: Any, server: Server, folder: Path) -> None:
@@ -148,7 +148,7 @@ def test_a_second_tab_shows_the_answer_that_is_kept(page: Any, server: Server, f
 def test_the_pictures_are_the_files_pixels(page: Any, server: Server, folder: Path) -> None:
     at(page, server, "dora", 2)
     feature = server.get("/rater?name=dora")["order"][1]
-    sheet = np.asarray(Image.open(study.picture(folder, feature, "strongest")))
+    sheet = np.asarray(Image.open(served.picture(folder, feature, "strongest")))
     for over in (True, False):
         for column in range(4):
             canvas = f"document.querySelectorAll('#strongest canvas')[{column}]"
@@ -265,9 +265,9 @@ def test_a_study_of_version_1_is_rated_as_it_was(browser: Any, tmp_path: Path) -
     """With its own kinds of things, and an answer that was given before."""
     folder = tmp_path / "study"
     made = synthetic(folder, per_agent=1, version=1)
-    answers = Answers(folder / study.ANSWERS)
+    answers = Answers(folder / served.ANSWERS)
     answers.add_raters(["anna"])
-    answers.record("anna", made.order("anna")[0], 1, 6, "wall", 0)
+    answers.record("anna", made.served.order("anna")[0], 1, 6, "wall", 0)
     with serving(folder) as server:
         context = browser.new_context()
         page = context.new_page()

@@ -152,6 +152,9 @@ Report.Timeline = class {
 
   series(context, key, name, x, top, bottom) {
     const all = this.views.flatMap((view) => Array.from(view[key])).filter((value) => !Number.isNaN(value));
+    if (!all.length) {
+      return;
+    }
     const low = Math.min(...all);
     const high = Math.max(...all);
     const y = (value) => bottom - ((value - low) / Math.max(high - low, 1e-9)) * (bottom - top);

@@ -18,7 +18,6 @@ from scoring.rating.pictures import (
     EMPTY,
     GAP,
     PATCH,
-    SHEETS,
     drawn_frames,
     feature_maps,
     feature_sheets,
@@ -26,6 +25,7 @@ from scoring.rating.pictures import (
     frames_to_attribute,
     places_sheet,
 )
+from scoring.rating.served import SHEETS
 from scoring.settings import ScoreConfig
 
 FOUR = LayerGeometry(channels=1, size=16, jump=4, start=1.5, receptive_field=9)

@@ -99,7 +99,9 @@ def test_a_sentence_counts_the_interpretable_features(record: Record) -> None:
     one = replace(record.headline, interpretable_fraction=Number(0.125, (0.0, 0.2)), classes={})
     assert sentence("a", replace(record, headline=one)) == "a: 1 of 8 nmf features of layer 2b is interpretable."
     none = replace(record.headline, interpretable_fraction=Number())
-    assert sentence("a", replace(record, headline=none)).endswith("; this bank is too small for a headline.")
+    assert sentence("a", replace(record, headline=none)).endswith(
+        "nmf features of layer 2b. No class is seen in the 30 episodes that a number needs, so there is no headline."
+    )
 
 
 def test_details_say_what_the_numbers_rest_on(record: Record) -> None:

@@ -52,6 +52,7 @@ class Made:
 @pytest.fixture(scope="module")
 def made(bank: FrameBank, evidence: Evidence, consecutive: FrameBank, tmp_path_factory: pytest.TempPathFactory) -> Made:
     agents = [(name, untrained_agent("compact", EnvOptions(), seed)) for seed, name in enumerate(NAMES)]
+    agents[0][1].training["reward_scale"] = 1.0
     scores = {}
     for name, agent in agents:
         subject = explain(agent.network, "2b", bank, evidence, steps=CONFIG.steps)
@@ -313,6 +314,9 @@ def test_the_most_surprising_frames_are_a_click_away(visit: Open, made: Made) ->
     worst, best = surprising(advantages)
     shown = page.locator("#surprises .jump").evaluate_all("all => all.map(b => Number(b.dataset.frame))")
     assert shown == [*best, *worst]
+    text = page.locator("#viewer").inner_text()
+    assert "rewards times 1, the scale on which its values were learnt." in text
+    assert "it was never trained, and its values are on no scale" in text
     assert best[0] == np.nanargmax(advantages)
     page.locator("#surprises .jump").nth(len(best)).click()
     assert state(page)["frame"] == np.nanargmin(advantages)

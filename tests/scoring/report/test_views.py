@@ -1,7 +1,5 @@
 """What an agent makes of a clip: values, policy, advantage, attribution."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -15,18 +13,7 @@ from scoring.explain.methods import attribute
 from scoring.features.channels import Channels
 from scoring.report.clips import trajectory
 from scoring.report.data import explained_data
-from scoring.report.views import Explained, act, advantage, explained, surprising, target_of, view
-
-
-def test_advantage_is_that_of_a_slow_sum() -> None:
-    values = np.array([1.0, 2.0, 4.0, 3.0, 5.0])
-    rewards = np.array([0, 10, 0, 0, 7], dtype=np.float32)
-    found = advantage(values, rewards, np.array([0, 0, 1, 1, 1]))
-    decay = 0.999 * 0.95
-    deltas = [0 + 0.999 * 2 - 1, 10 - 2, 0.999 * 3 - 4, 0.999 * 5 - 3]
-    wanted = [deltas[0] + decay * deltas[1], deltas[1], deltas[2] + decay * deltas[3], deltas[3]]
-    assert found[:4] == pytest.approx(wanted)
-    assert math.isnan(found[4])
+from scoring.report.views import Explained, act, explained, surprising, target_of, view
 
 
 def test_surprising_frames_keep_apart() -> None:
@@ -75,7 +62,7 @@ def test_a_view_measures_the_frames_without_an_item(agent: Agent, played: FrameB
     clip = trajectory(played)
     own = attribute(agent.network, "2b", clip.frames, steps=2)
     gone = attribute(agent.network, "2b", clip.removed, steps=2)
-    seen = view(agent, clip, {"value": own}, [gone], Channels(32), [0, 5])
+    seen = view(("an agent", agent), clip, {"value": own}, [gone], Channels(32), [0, 5])
     assert seen.removed_values == pytest.approx(gone.outputs, abs=1e-5)
     assert seen.removed_sums[:, 1] == pytest.approx(gone.maps[:, 5].sum(axis=(1, 2)), abs=1e-5)
     assert seen.removed_sums.sum(axis=1) == pytest.approx(gone.maps.sum(axis=(1, 2, 3)), abs=1e-4)
