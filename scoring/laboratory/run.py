@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from agents.checkpoint import Agent, fingerprint
-from rollouts.bank import FrameBank
+from rollouts.bank import FrameBank, content_sha256
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
 from rollouts.progress import Track, silent, untracked
@@ -24,6 +24,8 @@ from scoring.laboratory.registry import named_tests
 from scoring.laboratory.report import maps_figure
 
 PARTS = "parts"
+CODE = 1
+"""The version of methods and tests: raised with any change by which the same agent and bank get other numbers."""
 COLUMNS = ("agent", "test", "method", "target", "statistic", "value", "low", "high", "frames", "passes", "note")
 
 
@@ -126,11 +128,8 @@ def table(name: str, rows: Sequence[Row]) -> pd.DataFrame:
 
 def _file(test: str, target: str, agent: Agent, bank: FrameBank, config: LaboratoryConfig) -> str:
     """A part's file is named after all that its rows depend on."""
-    digest = hashlib.sha256(fingerprint(agent).encode())
-    for array in (bank.frames, bank.environment):
-        digest.update(np.ascontiguousarray(array).tobytes())
     settings = {key: value for key, value in asdict(config).items() if key not in ("tests", "targets")}
-    digest.update(repr(settings).encode())
+    digest = hashlib.sha256(repr((CODE, fingerprint(agent), content_sha256(bank), settings)).encode())
     return f"{test}-{_word(target)}-{digest.hexdigest()[:12]}.parquet"
 
 
