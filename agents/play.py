@@ -21,11 +21,11 @@ PRECISIONS = ("float32", "bfloat16")
 class Player:
     """Samples procgen actions (n,) for frames (n, 64, 64, 3) uint8 from the agent's policy, from a seed of its own.
 
-    As in training, the policy is computed in bfloat16 where the processor computes in it, unless `precision` names a
-    number format. Raises `InputError` where that is none.
+    The policy is computed in the number format `precision`; `auto` is bfloat16 where the processor computes in it, as in
+    training. Raises `InputError` for any other.
     """
 
-    def __init__(self, agent: Agent, seed: int, precision: str = "auto") -> None:
+    def __init__(self, agent: Agent, seed: int, precision: str = "float32") -> None:
         self.network = agent.network
         self.device = agent.network.value.weight.device
         if precision not in ("auto", *PRECISIONS):
@@ -93,7 +93,7 @@ def play(
     """
     num, share = division(episodes)
     env = make_env(num, options, seed, threads)
-    player = Player(agent, seed)
+    player = Player(agent, seed, "auto")
     running, steps, ended = np.zeros(num), np.zeros(num, dtype=int), np.zeros(num, dtype=int)
     _, frames, _ = observe(env)
     while (ended < share).any():

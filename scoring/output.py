@@ -34,6 +34,16 @@ def write_score(folder: Path, name: str, score: Score, bank: FrameBank) -> list[
     return paths
 
 
+def readable_picture(path: Path) -> bool:
+    """Whether a picture is there and whole."""
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+    except (OSError, ValueError, SyntaxError):
+        return False
+    return True
+
+
 def lacking(folder: Path, config: ScoreConfig, made_of: Identity) -> str | None:
     """Why a folder does not hold the finished score of these settings that is made of this; None where it does.
 
@@ -52,10 +62,10 @@ def lacking(folder: Path, config: ScoreConfig, made_of: Identity) -> str | None:
         return f"{path} is a score of {difference}."
     try:
         rows = len(pd.read_parquet(folder / FEATURES))
-        with Image.open(folder / PICTURE) as picture:
-            picture.load()
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError) as error:
         return f"{folder} lacks a file that can be read: {error}."
+    if not readable_picture(folder / PICTURE):
+        return f"{folder} lacks a file that can be read: {PICTURE}."
     if rows != record.headline.features * len(record.classes):
         return f"{folder / FEATURES} has {rows} rows, not those of the score."
     return None

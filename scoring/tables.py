@@ -48,8 +48,13 @@ def game_of(record: Record) -> Game:
 
 
 def nearest_kind(score: Score, k: int) -> int | None:
-    """The kind that feature k is interpreted as, or else the eligible one with the highest kappa, if there is any."""
+    """The kind that feature k is interpreted as, or else the eligible one with the highest kappa.
+
+    None where no kind is eligible, and for a dead feature.
+    """
     verdict = score.verdict
+    if not verdict.alive[k]:
+        return None
     if verdict.kind[k] >= 0:
         return int(verdict.kind[k])
     allowed = score.judged.subject.headline

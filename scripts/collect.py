@@ -16,6 +16,7 @@ from common.values import picked
 from rollouts.bank import FrameBank
 from scoring.draw.edits import edits_figure
 from scoring.draw.masks import concepts_figure, masks_figure
+from scoring.output import readable_picture
 
 PICTURE, CONCEPTS, EDITS = "masks.png", "concepts.png", "edits.png"
 
@@ -31,14 +32,14 @@ def task(config: DictConfig) -> str | None:
     settings, players = picked(BankSettings, values), named_agents(values["agent"])
     tune_process()
     with run_folder() as run:
-        finished = (run / PICTURE).exists() and (run / FILE).exists()
+        played_before = (run / FILE).exists()
         bank = load_or_play(run / FILE, settings, players, track)
-        if finished:
-            CONSOLE.print(f"{run} is finished; nothing to do.")
-            return FINISHED
         pictures: list[tuple[str, Callable[[Path, FrameBank], None]]] = [(PICTURE, masks_figure)]
         if bank.options.rules.concepts:
             pictures = [(CONCEPTS, concepts_figure), (EDITS, edits_figure), *pictures]
+        if played_before and all(readable_picture(run / name) for name, _ in pictures):
+            CONSOLE.print(f"{run} is finished; nothing to do.")
+            return FINISHED
         with track("Drawing", len(pictures)) as update:
             for name, draw in pictures:
                 draw(run / name, bank)

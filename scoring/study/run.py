@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from agents.banks import Named, load_or_play
+from agents.banks import BankSettings, Named, load_or_play
 from agents.checkpoint import Agent, fingerprint
 from rollouts.progress import Track, Update, untracked
 from scoring.features.kinds import kind_named
@@ -13,6 +13,8 @@ from scoring.study.milestones import completes
 from scoring.study.rows import Study, StudyBank, rows_of
 from scoring.study.table import FEATURES, Columns
 
+COMMON = (BankSettings.levels, BankSettings.precision)
+"""Not in a bank's name."""
 ALONG = tuple(name for name in FEATURES if not kind_named(name).control)
 """Kinds of features that checkpoints along a training are scored with."""
 
@@ -22,6 +24,7 @@ def bank_of(study: Study, name: str, kind: str, players: Sequence[Named], track:
     key = hashlib.sha256("".join(f"{fingerprint(agent)}{agent.options}" for _, agent in players).encode())
     plan = study.bank.plan
     settings = f"{plan.kind}-{plan.frames}+{plan.pool_frames}-s{study.bank.seed}"
+    settings += "".join(f"-{word}" for word in (study.bank.levels, study.bank.precision) if word not in COMMON)
     path = study.output / "banks" / f"{name}-{key.hexdigest()[:12]}-{settings}.zip"
     return StudyBank(kind, load_or_play(path, study.bank, players, track))
 
