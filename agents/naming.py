@@ -8,6 +8,10 @@ from typing import Any
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from rollouts.ranges import Seed, check
+
+AGENT = "agent.safetensors"
+"""The finished agent in a training's folder."""
 
 
 def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
@@ -25,25 +29,35 @@ def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
     for text in specs:
         if text in loaded:
             path = Path(text)
-            name = path.parent.name if path.name == "agent.safetensors" else path.stem
+            name = path.parent.name if path.name == AGENT else path.stem
             agents.append((f"{name}-{fingerprint(loaded[text])[:8]}", loaded[text]))
         else:
             _, network, *seed = text.split(":")
             number = seed[0] if seed else "0"
             if not number.isdecimal():
                 raise InputError(f"{text} names the seed '{number}'; it must be a whole number.")
+            check(int(number), Seed, f"The seed of {text}")
             agents.append((f"untrained-{network}-s{number}", untrained_agent(network, options, int(number))))
     return agents
 
 
 def agent_files(spec: str) -> list[str]:
-    """The agents of a folder by name, or `spec` itself where it is no folder; raises `InputError` for an empty one."""
+    """The agents of a folder by name, or `spec` itself where it is no folder.
+
+    A training's folder has one, `AGENT`, whatever it keeps beside it; a folder of trainings has those of the finished
+    ones. Raises `InputError` for a folder without agents.
+    """
     folder = Path(spec)
     if not folder.is_dir():
         return [spec]
-    files = sorted(str(path) for path in folder.glob("*.safetensors"))
+    if (folder / AGENT).exists():
+        return [str(folder / AGENT)]
+    inside = [path for path in folder.glob("*.safetensors") if not path.name.startswith(".")]
+    if any(path.name.startswith("state.") for path in inside):
+        raise InputError(f"{spec} is a training that is not finished: no {AGENT} is in it.")
+    files = sorted(map(str, inside or folder.glob(f"*/{AGENT}")))
     if not files:
-        raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it.")
+        raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it, nor a finished training.")
     return files
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agents.checkpoint import Agent, save_agent
+from agents.naming import AGENT
 from agents.play import evaluate
 from agents.recipe import TrainConfig
 from agents.states import resume, save_state
@@ -29,8 +30,8 @@ def train(
     """Train to `total_steps` in `folder`, going on from the state there.
 
     Writes the state every `checkpoint_minutes`, when `stop` says so after an update (then returns None) and at the
-    end, where the agent is evaluated on its training levels and on unseen ones and written to
-    `folder/agent.safetensors`. Milestones before the end are kept without evaluation. `report` is called after every
+    end, where the agent is written to `folder/agent.safetensors`, before it is evaluated on its training levels and on
+    unseen ones and after it. Milestones before the end are kept without evaluation. `report` is called after every
     update, `warn` with a sentence when the last state could not be read and the one before it is used. Raises
     `TrainingError` when the gradient is not finite.
     """
@@ -50,13 +51,20 @@ def train(
             return None
     agent = trainer.agent
     agent.network.eval()
-    if config.evaluation_episodes:
-        for name, options in (("training", config.options), ("unseen", config.options.unseen())):
-            agent.evaluation[name] = evaluate(
-                agent, options, config.evaluation_episodes, config.seed + 1, config.env_threads
-            )
-    save_agent(folder / "agent.safetensors", agent)
+    save_agent(folder / AGENT, agent)
+    evaluate_kept(agent, config, folder)
     return agent
+
+
+def evaluate_kept(agent: Agent, config: TrainConfig, folder: Path) -> None:
+    """Evaluate the agent that `folder` has, on its training levels and on unseen ones, and write it with the result."""
+    if not config.evaluation_episodes:
+        return
+    for name, options in (("training", config.options), ("unseen", config.options.unseen())):
+        agent.evaluation[name] = evaluate(
+            agent, options, config.evaluation_episodes, config.seed + 1, config.env_threads
+        )
+    save_agent(folder / AGENT, agent)
 
 
 def _parts_done(trainer: Trainer) -> int:

@@ -9,9 +9,10 @@ import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Interval
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
@@ -24,12 +25,20 @@ from common.joblib_worker import OnWorker, gpu_names, stop_file
 from common.progress import CONSOLE, track
 from common.slurm_job import OnCluster
 from common.sweeps import Job, Jobs, Outcome, State, conclude, summary, with_agents
-from common.values import whole
+from common.values import convert
 from rollouts.errors import InputError
+from rollouts.ranges import Count, CountOrNone
 
 OUTPUT_DIR, OUTPUT_SUBDIR = "hydra.sweep.dir", "hydra.sweep.subdir"
 CHECK_SECONDS = 15
 """How often SLURM is asked for jobs that ended without a word."""
+RANGES: dict[str, Any] = {
+    "n_jobs": Annotated[int, Interval(ge=0, le=1024)],
+    **dict.fromkeys(("nodes", "tasks_per_node"), Annotated[int, Interval(ge=1, le=1)]),
+    **dict.fromkeys(("gpus_per_node", "signal_delay_s", "max_num_timeout"), CountOrNone),
+    **dict.fromkeys(("cpus_per_task", "mem_gb", "timeout_min", "array_parallelism"), Count),
+}
+"""Of the numbers in `conf/hydra/launcher/`; a job is one process."""
 
 
 class Sweep(BasicSweeper):
@@ -64,6 +73,9 @@ class Runner(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         assert isinstance(task_function, Job)
         self.hydra_context, self.job, self.config = hydra_context, task_function, config
+        for name, kind in RANGES.items():
+            if name in self.settings:
+                self.settings[name] = convert(self.settings[name], kind, f"hydra.launcher.{name}")
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         setup_globals()
@@ -103,8 +115,7 @@ class Joblib(Serial):
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
         gpus = gpu_names(torch.cuda.device_count(), os.environ)
-        wanted = whole(self.settings["n_jobs"], "hydra.launcher.n_jobs")
-        workers = min(wanted or len(gpus) or len(os.sched_getaffinity(0)), len(jobs.overrides))
+        workers = min(self.settings["n_jobs"] or len(gpus) or len(os.sched_getaffinity(0)), len(jobs.overrides))
         if workers == 1:
             return super().run(jobs, folder)
         singletons = Singleton.get_state()
