@@ -9,6 +9,7 @@ from typing import Annotated
 from annotated_types import Interval
 
 from agents.checkpoint import Agent
+from agents.naming import fitting
 from agents.play import Player
 from rollouts.bank import BankError, FrameBank, load, save
 from rollouts.collecting import PLANS, POOL_ENVIRONMENTS, TRAJECTORY, BankPlan, collect, collection_steps
@@ -94,7 +95,7 @@ def folder_name(settings: BankSettings, players: Sequence[str]) -> str:
     names = "+".join(players)
     if len(names) > LONGEST:
         names = f"{len(players)}-agents-{sha256(names.encode()).hexdigest()[:8]}"
-    return f"{names}-{settings.played_name}"
+    return fitting(f"{names}-{settings.played_name}")
 
 
 def play(settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:

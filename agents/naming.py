@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from rollouts.ranges import Seed, check
 
 AGENT = "agent.safetensors"
 """The finished agent in a training's folder."""
+LONGEST = 200
+"""Bytes of a folder's name; file systems take 255, and some commands add to it."""
 
 
 def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
@@ -67,6 +70,18 @@ def only_agent(spec: str | Sequence[str]) -> tuple[str, Agent]:
     if len(agents) > 1:
         raise InputError("agent is a list; score one agent at a time, or use -m with agent=a,b.")
     return agents[0]
+
+
+def fitting(name: str) -> str:
+    """The name of a folder as it can be one: not longer than `LONGEST`, and without what Hydra would interpolate.
+
+    A name that is changed ends with a digest of what it was. An absolute path is left as it is.
+    """
+    if Path(name).is_absolute() or (len(name.encode()) <= LONGEST and "${" not in name):
+        return name
+    digest = sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+    beginning = name.replace("$", "_").encode()[: LONGEST - len(digest) - 1]
+    return f"{beginning.decode(errors='ignore')}-{digest}"
 
 
 def differences(settings: Any, skip: tuple[str, ...] = ()) -> str:

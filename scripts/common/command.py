@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +15,10 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+from agents.naming import fitting
+from common.arguments import taken
 from common.stopping import STOPPED, Stopped
 from rollouts.errors import InputError
 from rollouts.locks import locked
@@ -31,6 +34,7 @@ SCRIPTS = Path(__file__).parents[1]
 
 RENAMED = {"threads": "env_threads are those that step the environments, torch_threads those of torch"}
 """What became of settings that a command once had."""
+ESCAPED = "; in the name of a file that is still to be written, ${ is written \\${ within single quotes."
 
 Folder = Callable[[Mapping[str, Any]], str]
 """Turns a configuration into the name of the run's folder."""
@@ -44,19 +48,24 @@ def current(config: Mapping[str, Any]) -> str:
 def main(task: Callable[[DictConfig], object], config_name: str, folder: Folder = current) -> None:
     """Run `task` under Hydra, in the run's folder.
 
-    Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises, or returns
-    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`common.sweeps.Job`).
+    Names on the command line are taken as `common.arguments` says. Bad input ends as one sentence on the error stream
+    and exit status 1; `task` itself only raises, or returns `FINISHED` when there was nothing to do. With -m it becomes
+    the jobs of a sweep (`common.sweeps.Job`).
     """
     task = importable(task)
     folder = folder if folder is current else importable(folder)
     OmegaConf.register_new_resolver(
         "run_folder",
-        lambda kind, *, _root_: "." if folder is current else str(Path("runs") / kind / folder(plain(_root_))),
+        lambda kind, *, _root_: "." if folder is current else str(Path("runs") / kind / fitting(folder(plain(_root_)))),
         replace=True,
     )
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SCRIPTS), os.environ.get("PYTHONPATH"))))
     conf = str(SCRIPTS.parent / "conf")
+    sys.argv[1:] = map(taken, sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks
     try:
         hydra.main(version_base="1.3", config_path=conf, config_name=config_name)(task)()
     except Stopped as stopped:
@@ -97,7 +106,8 @@ def explain(error: BaseException) -> str | None:
         key = re.match(r"Could not override '(\w+)'", str(error))
         if key is not None and key[1] in RENAMED:
             return f"There is no setting '{key[1]}' here; {RENAMED[key[1]]}."
-        return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        sentence = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        return sentence + (ESCAPED if isinstance(error, InterpolationKeyError) else "")
     return None
 
 

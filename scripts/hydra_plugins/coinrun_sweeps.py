@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from common.joblib_worker import OnWorker, gpu_names, stop_file
 from common.progress import CONSOLE, track
 from common.slurm_job import OnCluster
-from common.sweeps import Job, Jobs, Outcome, State, conclude, summary, with_agents
+from common.sweeps import Job, Jobs, Outcome, State, check_apart, conclude, place, summary, with_agents
 from common.values import convert
 from rollouts.errors import InputError
 from rollouts.ranges import Count, CountOrNone
@@ -44,7 +44,8 @@ RANGES: dict[str, Any] = {
 class Sweep(BasicSweeper):
     """Every combination of the values given. Folders of agents are opened; a table at the end says how each job ended.
 
-    Raises `InputError` for an empty sweep, and `SweepFailed` or `Stopped` after one that is not complete.
+    Raises `InputError` for an empty sweep, and where two jobs would write into one place, before any begins; and
+    `SweepFailed` or `Stopped` after a sweep that is not complete.
     """
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -58,6 +59,20 @@ class Sweep(BasicSweeper):
         CONSOLE.print(summary(outcomes))
         CONSOLE.print(conclude(outcomes))
         return batches
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Compose all jobs of all batches before the first is launched."""
+        assert self.hydra_context is not None
+        assert self.config is not None
+        assert self.overrides is not None
+        if self.batch_index > 1:
+            return
+        jobs = [list(job) for some in self.overrides for job in some]
+        state = Singleton.get_state()
+        loader = self.hydra_context.config_loader
+        places = [place(loader.load_sweep_config(self.config, job)) for job in jobs]
+        Singleton.set_state(state)
+        check_apart(jobs, places)
 
 
 class Runner(Launcher):

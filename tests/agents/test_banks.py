@@ -30,7 +30,7 @@ def test_threads_change_no_name() -> None:
 def test_banks_that_cannot_be() -> None:
     for values, sentence in (
         ({"frames": 100}, "frames is 100; a spread bank has a multiple of 64"),
-        ({"frames": 0}, "frames is 0; a spread bank has a multiple of 64"),
+        ({"frames": 0}, "frames is 0; it must be from 1 to 1,000,000"),
         ({"levels": "all"}, "levels is 'all'; it can be 'unseen' or 'training'"),
     ):
         with pytest.raises(InputError, match=sentence):
