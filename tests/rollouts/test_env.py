@@ -71,7 +71,7 @@ def test_a_folder_has_an_ascii_name_as_long_as_it_is_needed(tmp_path: Path) -> N
 def test_without_proc_a_sentence_says_what_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "ü").mkdir()
     monkeypatch.setattr(rollouts.env.Path, "is_dir", lambda path: False)
-    before = len(os.listdir("/dev/fd"))
+    before = len(list(Path("/dev/fd").iterdir()))
     with pytest.raises(InputError, match="letters beyond ASCII"), readable(tmp_path / "ü"):
         pass
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(list(Path("/dev/fd").iterdir())) == before
