@@ -4,20 +4,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import file_digest, sha256
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Interval
 
 from agents.checkpoint import Agent
+from agents.naming import fitting
 from agents.play import PRECISIONS, Player
 from rollouts.bank import BankError, FrameBank, load, save
-from rollouts.collecting import PLANS, TRAJECTORY, BankPlan, collect, collection_steps
+from rollouts.collecting import PLANS, POOL_ENVIRONMENTS, TRAJECTORY, BankPlan, collect, collection_steps
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from rollouts.progress import Track, untracked
+from rollouts.ranges import Seed, Threads, check_ranges
 
 FOLDER, FILE = Path("runs/collect"), "bank.zip"
 LONGEST = 120
 """Characters of the players' names in a folder's name, which with a score's settings must stay below 255."""
 
 Named = tuple[str, Agent]
+Frames = Annotated[int, Interval(ge=1, le=1_000_000)]
+PoolFrames = Annotated[int, Interval(ge=0, le=1_000_000)]
 
 
 @dataclass(frozen=True)
@@ -29,22 +36,25 @@ class BankSettings:
     """
 
     bank: str = "spread"
-    frames: int = 512
-    pool_frames: int = 512
+    frames: Frames = 512
+    pool_frames: PoolFrames = 512
     levels: str = "unseen"
-    seed: int = 0
-    env_threads: int = 1
+    seed: Seed = 0
+    env_threads: Threads = 1
     precision: str = "float32"
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.levels not in ("unseen", "training"):
             raise InputError(f"levels is '{self.levels}'; it can be 'unseen' or 'training'.")
         if self.precision not in PRECISIONS:
             raise InputError(f"precision is '{self.precision}'; it can be {' or '.join(PRECISIONS)}.")
-        if self.played and (self.frames < 1 or self.frames % PLANS[self.bank].environments):
+        if self.played and self.frames % PLANS[self.bank].environments:
             raise BankError(
                 f"frames is {self.frames}; a {self.bank} bank has a multiple of {PLANS[self.bank].environments}."
             )
+        if self.played and self.pool_frames % POOL_ENVIRONMENTS:
+            raise BankError(f"pool_frames is {self.pool_frames}; it must be a multiple of {POOL_ENVIRONMENTS}.")
 
     @property
     def played(self) -> bool:
@@ -98,7 +108,7 @@ def folder_name(settings: BankSettings, players: Sequence[str]) -> str:
     names = "+".join(players)
     if len(names) > LONGEST:
         names = f"{len(players)}-agents-{sha256(names.encode()).hexdigest()[:8]}"
-    return f"{names}-{settings.played_name}"
+    return fitting(f"{names}-{settings.played_name}")
 
 
 def play(settings: BankSettings, players: Sequence[Named], track: Track = untracked) -> FrameBank:

@@ -7,7 +7,7 @@ from agents.checkpoint import Agent, CheckpointError, halve, load_agent, save_ag
 from agents.ladder import Rung
 from agents.play import evaluate
 from agents.recipe import TrainConfig
-from agents.running import finished
+from agents.running import trained
 from agents.states import KEPT, PREVIOUS, STATE, lighten
 from rollouts.progress import Track, untracked
 
@@ -20,10 +20,8 @@ def climb(
     `train` takes the settings, the folder and a name, and returns the trained agent. However it ends, a light state is
     set aside, from which the training can go on elsewhere.
     """
-    final = rung.run / "agent.safetensors"
-    if finished(final, rung.config.total_steps):
-        agent = load_agent(final)
-    else:
+    agent = trained(rung.run, rung.config)
+    if agent is None:
         try:
             agent = train(rung.config, rung.run, rung.name)
         finally:

@@ -20,6 +20,7 @@ from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.game import Game
 from rollouts.progress import Check, unhindered
+from rollouts.ranges import Count, CountOrNone, Rate, check_ranges
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,13 @@ class DistillationConfig:
     """
 
     teacher: str = ""
-    steps: int = 0
-    epochs: int = 1
-    minibatch: int = 64
-    learning_rate: float = 1e-3
+    steps: CountOrNone = 0
+    epochs: Count = 1
+    minibatch: Count = 64
+    learning_rate: Rate = 1e-3
 
     def __post_init__(self) -> None:
-        if self.steps < 0:
-            raise InputError(f"distillation.steps is {self.steps}; it must be at least 0.")
-        for name in ("epochs", "minibatch"):
-            if getattr(self, name) < 1:
-                raise InputError(f"distillation.{name} is {getattr(self, name)}; it must be at least 1.")
+        check_ranges(self, "distillation.")
         if bool(self.teacher) != bool(self.steps):
             raise InputError(
                 f"distillation.teacher is '{self.teacher}' and distillation.steps is {self.steps}; "

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Interval
 
 from agents.checkpoint import CheckpointError, load_agent
 from agents.computation import choose
 from agents.distillation import DistillationConfig
 from agents.ppo import PPOConfig
-from agents.recipe import TrainConfig
+from agents.recipe import Milestones, TrainConfig
 from agents.states import STATE, check_same_run, going_on, latest, steps_so_far
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked
+from rollouts.ranges import Count, Minutes, Seed, Threads, check_ranges
 
 APART = 100_000
 """First levels of two seeds are so far apart: more than any rung has levels, so two agents of a rung share none."""
@@ -35,23 +39,21 @@ class Ladder:
 
     name: str
     network: str
-    levels: tuple[int, ...]
-    seeds: tuple[int, ...]
-    stages: tuple[int, ...]
-    next_seed_at: int | None = None
+    levels: tuple[Annotated[int, Interval(ge=1, le=APART)], ...]
+    seeds: tuple[Seed, ...]
+    stages: tuple[Count, ...]
+    next_seed_at: Count | None = None
     states: Path = Path("ladder")
     zoo: Path = Path("zoo/ladder")
     actions: str = "all"
     ppo: PPOConfig = field(default_factory=PPOConfig)
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
-    milestones: int = 5
-    checkpoint_minutes: float = 5
-    env_threads: int = 1
+    milestones: Milestones = 5
+    checkpoint_minutes: Minutes = 5
+    env_threads: Threads = 1
 
     def __post_init__(self) -> None:
-        for number in self.levels:
-            if not 0 < number <= APART:
-                raise InputError(f"levels names {number}; a rung has 1 to {APART} levels.")
+        check_ranges(self)
         for earlier, later in zip((0, *self.stages), self.stages, strict=False):
             if later <= earlier:
                 raise InputError(f"stages names {later:,} after {earlier:,}; they must increase from above 0.")

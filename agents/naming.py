@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,12 @@ from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from agents.play import check_outputs
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from rollouts.ranges import Seed, check
+
+AGENT = "agent.safetensors"
+"""The finished agent in a training's folder."""
+LONGEST = 200
+"""Bytes of a folder's name; file systems take 255, and some commands add to it."""
 
 
 def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
@@ -27,13 +34,14 @@ def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
     for text in specs:
         if text in loaded:
             path = Path(text)
-            name = path.parent.name if path.name == "agent.safetensors" else path.stem
+            name = path.parent.name if path.name == AGENT else path.stem
             agents.append((f"{name}-{fingerprint(loaded[text])[:8]}", loaded[text]))
         else:
             _, network, *seed = text.split(":")
             number = seed[0] if seed else "0"
             if not number.isdecimal():
                 raise InputError(f"{text} names the seed '{number}'; it must be a whole number.")
+            check(int(number), Seed, f"The seed of {text}")
             agents.append((f"untrained-{network}-s{number}", untrained_agent(network, options, int(number))))
     for name, agent in agents:
         check_outputs(name, agent)
@@ -41,13 +49,22 @@ def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
 
 
 def agent_files(spec: str) -> list[str]:
-    """The agents of a folder by name, or `spec` itself where it is no folder; raises `InputError` for an empty one."""
+    """The agents of a folder by name, or `spec` itself where it is no folder.
+
+    A training's folder has one, `AGENT`, whatever it keeps beside it; a folder of trainings has those of the finished
+    ones. Raises `InputError` for a folder without agents.
+    """
     folder = Path(spec)
     if not folder.is_dir():
         return [spec]
-    files = sorted(str(path) for path in folder.glob("*.safetensors"))
+    if (folder / AGENT).exists():
+        return [str(folder / AGENT)]
+    inside = [path for path in folder.glob("*.safetensors") if not path.name.startswith(".")]
+    if any(path.name.startswith("state.") for path in inside):
+        raise InputError(f"{spec} is a training that is not finished: no {AGENT} is in it.")
+    files = sorted(map(str, inside or folder.glob(f"*/{AGENT}")))
     if not files:
-        raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it.")
+        raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it, nor a finished training.")
     return files
 
 
@@ -57,6 +74,18 @@ def only_agent(spec: str | Sequence[str]) -> tuple[str, Agent]:
     if len(agents) > 1:
         raise InputError("agent is a list; score one agent at a time, or use -m with agent=a,b.")
     return agents[0]
+
+
+def fitting(name: str) -> str:
+    """The name of a folder as it can be one: not longer than `LONGEST`, and without what Hydra would interpolate.
+
+    A name that is changed ends with a digest of what it was. An absolute path is left as it is.
+    """
+    if Path(name).is_absolute() or (len(name.encode()) <= LONGEST and "${" not in name):
+        return name
+    digest = sha256(name.encode(errors="surrogateescape")).hexdigest()[:8]
+    beginning = name.replace("$", "_").encode()[: LONGEST - len(digest) - 1]
+    return f"{beginning.decode(errors='ignore')}-{digest}"
 
 
 def differences(settings: Any, skip: tuple[str, ...] = ()) -> str:

@@ -1,9 +1,11 @@
 """Proximal policy optimisation (Schulman et al. 2017): pure functions and the learner that applies them."""
 
 from dataclasses import dataclass, fields
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Interval
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -11,6 +13,7 @@ from agents.computation import Computation
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
 from rollouts.progress import Check, unhindered
+from rollouts.ranges import Coefficient, Count, CountOrNone, Positive, Rate, Share, check_ranges
 
 
 class TrainingError(InputError):
@@ -21,29 +24,26 @@ class TrainingError(InputError):
 class PPOConfig:
     """The settings shared by train-procgen (Cobbe et al. 2020), CleanRL and Hilton et al. 2020.
 
-    `decay_start` is the environment step from which on the learning rate falls, 0 for never.
+    `decay_start` is the environment step from which on the learning rate falls, 0 for never. Raises `InputError` for
+    what lies outside of its range, and for minibatches that do not divide a rollout.
     """
 
-    num_envs: int = 64
-    rollout_steps: int = 256
-    minibatches: int = 8
-    epochs: int = 3
-    learning_rate: float = 5e-4
-    adam_eps: float = 1e-5
-    gamma: float = 0.999
-    gae_lambda: float = 0.95
-    clip: float = 0.2
-    entropy_coef: float = 0.01
-    value_coef: float = 0.5
-    max_grad_norm: float = 0.5
-    decay_start: int = 0
+    num_envs: Annotated[int, Interval(ge=1, le=65_536)] = 64
+    rollout_steps: Annotated[int, Interval(ge=1, le=65_536)] = 256
+    minibatches: Count = 8
+    epochs: Count = 3
+    learning_rate: Rate = 5e-4
+    adam_eps: Rate = 1e-5
+    gamma: Share = 0.999
+    gae_lambda: Share = 0.95
+    clip: Rate = 0.2
+    entropy_coef: Coefficient = 0.01
+    value_coef: Coefficient = 0.5
+    max_grad_norm: Positive = 0.5
+    decay_start: CountOrNone = 0
 
     def __post_init__(self) -> None:
-        for name in ("num_envs", "rollout_steps", "minibatches", "epochs"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.decay_start < 0:
-            raise InputError(f"decay_start is {self.decay_start}; it must be at least 0.")
+        check_ranges(self)
         if self.batch_size % self.minibatches:
             raise InputError(
                 f"{self.num_envs} environments x {self.rollout_steps} steps do not divide into "

@@ -1,9 +1,10 @@
 """What is trained, on what, for how long, and how: checked before anything runs."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Interval
 
 from agents.computation import Computation
 from agents.distillation import DistillationConfig
@@ -11,8 +12,10 @@ from agents.networks import NETWORKS
 from agents.ppo import PPOConfig
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions
 from rollouts.errors import InputError
+from rollouts.ranges import Count, Minutes, Seed, Threads, check_ranges
 
 ACTION_SETS = ("all", "distinct")
+Milestones = Annotated[int, Interval(ge=0, le=1000)]
 
 
 @dataclass(frozen=True)
@@ -32,24 +35,21 @@ class TrainConfig:
     actions: str = "all"
     ppo: PPOConfig = field(default_factory=PPOConfig)
     distillation: DistillationConfig = field(default_factory=DistillationConfig)
-    seed: int = 0
-    total_steps: int = 25_000_000
+    seed: Seed = 0
+    total_steps: Count = 25_000_000
     computation: Computation = field(default_factory=Computation)
-    env_threads: int = 1
-    checkpoint_minutes: float = 5
-    evaluation_episodes: int = 512
-    milestones: int = 0
+    env_threads: Threads = 1
+    checkpoint_minutes: Minutes = 5
+    evaluation_episodes: Annotated[int, Interval(ge=0, le=10_000_000)] = 512
+    milestones: Milestones = 0
     deterministic: bool = False
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.network not in NETWORKS:
             raise InputError(f"There is no network '{self.network}'; there are {', '.join(NETWORKS)}.")
         if self.actions not in ACTION_SETS:
             raise InputError(f"actions is '{self.actions}'; it can be {' or '.join(ACTION_SETS)}.")
-        if self.total_steps < 1:
-            raise InputError(f"total_steps is {self.total_steps}; it must be at least 1.")
-        if self.milestones < 0:
-            raise InputError(f"milestones is {self.milestones}; it must be at least 0.")
         if self.ppo.num_envs % self.computation.halves:
             raise InputError(f"{self.ppo.num_envs} environments do not divide into {self.computation.halves} halves.")
         if self.distillation.steps and self.ppo.batch_size % self.distillation.minibatch:

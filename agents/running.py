@@ -5,16 +5,25 @@ from pathlib import Path
 
 from agents.checkpoint import Agent, load_agent
 from agents.logging import TrainingLog
+from agents.naming import AGENT
 from agents.recipe import TrainConfig
 from agents.states import steps_so_far
 from agents.trainer import Progress
-from agents.training import train
+from agents.training import evaluate_kept, train
 from rollouts.progress import Track, untracked
 
 
-def finished(path: Path, total_steps: int) -> bool:
-    """Whether the run's agent exists and was trained for long enough."""
-    return path.exists() and load_agent(path).steps >= total_steps
+def trained(run: Path, config: TrainConfig) -> Agent | None:
+    """The run's agent, None where there is none or it was not trained for long enough."""
+    path = run / AGENT
+    agent = load_agent(path) if path.exists() else None
+    return None if agent is None or agent.steps < config.total_steps else agent
+
+
+def finished(run: Path, config: TrainConfig) -> bool:
+    """Whether the run's agent was trained for long enough, and evaluated where that is asked for."""
+    agent = trained(run, config)
+    return agent is not None and bool(agent.evaluation or not config.evaluation_episodes)
 
 
 def carry_on(
@@ -25,7 +34,12 @@ def carry_on(
     stop: Callable[[], bool] = lambda: False,
     warn: Callable[[str], None] = lambda sentence: None,
 ) -> Agent | None:
-    """Train in the folder `run` with a log, from its state on; None where `stop` ended it."""
+    """Train in the folder `run` with a log, from its state on; None where `stop` ended it.
+
+    Of an agent that was trained before and not evaluated, only the evaluation is done.
+    """
+    if (agent := trained(run, config)) is not None:
+        return evaluate_kept(agent, config, run, stop)
     done = steps_so_far(run)
     with TrainingLog(run, done) as log, track(name, config.total_steps, done) as update:
 

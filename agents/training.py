@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agents.checkpoint import Agent, save_agent
+from agents.naming import AGENT
 from agents.play import evaluate
 from agents.recipe import TrainConfig
 from agents.states import resume, save_state, snapshot
@@ -34,17 +35,14 @@ def train(
     """Train to `total_steps` in `folder`, going on from the state there.
 
     Writes the state every `checkpoint_minutes`, when `stop` says so (then returns None) and at the end, where the agent
-    is evaluated on its training levels and on unseen ones and written to `folder/agent.safetensors`. `stop` is asked
-    all the time, since an update can take longer than a cluster waits: what is under way is given up, and the state
-    is that of the last whole update. Milestones before the end are kept without evaluation. `report` is called after
-    every update, `warn` with a sentence when the last state could not be read and the one before it is used. Raises
-    `TrainingError` when the gradient is not finite.
+    is written to `folder/agent.safetensors`, before it is evaluated on its training levels and on unseen ones and after
+    it. `stop` is asked all the time, since an update can take longer than a cluster waits: what is under way is given
+    up, and the state is that of the last whole update. Milestones before the end are kept without evaluation. `report`
+    is called after every update, `warn` with a sentence when the last state could not be read and the one before it is
+    used. Raises `TrainingError` when the gradient is not finite.
     """
 
-    def check() -> None:
-        if stop():
-            raise Interrupted
-
+    check = stopping(stop)
     trainer = Trainer(config)
     resume(trainer, folder, warn)
     state, saved = snapshot(trainer), time.monotonic()
@@ -58,21 +56,26 @@ def train(
             if trainer.finished or time.monotonic() - saved > 60 * config.checkpoint_minutes:
                 save_state(state, folder)
                 saved = time.monotonic()
-        _evaluate(trainer, check)
     except Interrupted:
         save_state(state, folder)
         return None
-    save_agent(folder / "agent.safetensors", trainer.agent)
-    return trainer.agent
+    trainer.agent.network.eval()
+    save_agent(folder / AGENT, trainer.agent)
+    return evaluate_kept(trainer.agent, config, folder, stop)
 
 
-def _evaluate(trainer: Trainer, check: Check) -> None:
-    """Measure how many levels the agent completes; `check` is called after every episode."""
-    config, agent = trainer.config, trainer.agent
-    agent.network.eval()
-    if config.evaluation_episodes:
+def evaluate_kept(agent: Agent, config: TrainConfig, folder: Path, stop: Callable[[], bool]) -> Agent | None:
+    """Evaluate the agent that `folder` has, on its training levels and on unseen ones, and write it with the result.
+
+    Returns the agent; None where `stop`, which is asked after every step, ended the evaluation.
+    """
+    if not config.evaluation_episodes:
+        return agent
+    check = stopping(stop)
+    found = {}
+    try:
         for name, options in (("training", config.options), ("unseen", config.options.unseen())):
-            agent.evaluation[name] = evaluate(
+            found[name] = evaluate(
                 agent,
                 options,
                 config.evaluation_episodes,
@@ -80,6 +83,21 @@ def _evaluate(trainer: Trainer, check: Check) -> None:
                 config.env_threads,
                 lambda more, note="": check(),
             )
+    except Interrupted:
+        return None
+    agent.evaluation |= found
+    save_agent(folder / AGENT, agent)
+    return agent
+
+
+def stopping(stop: Callable[[], bool]) -> Check:
+    """A check that raises `Interrupted` when `stop` says so."""
+
+    def check() -> None:
+        if stop():
+            raise Interrupted
+
+    return check
 
 
 def _parts_done(trainer: Trainer) -> int:

@@ -3,16 +3,21 @@
 import contextlib
 import hashlib
 import io
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 
 from rollouts.errors import InputError
 from rollouts.game import Game
 from rollouts.games import game_named
+from rollouts.ranges import Count, Threads, check, check_ranges
 
 with contextlib.redirect_stderr(io.StringIO()):  # gym greets every importer with a notice
     import procgen
@@ -21,6 +26,10 @@ with contextlib.redirect_stderr(io.StringIO()):  # gym greets every importer wit
 FIRST_UNSEEN_LEVEL = 2**30
 """Levels from here on are never trained on: they are the unseen levels of every agent."""
 LAST_LEVEL = 2**31 - 1
+
+LastSeed = Annotated[int, Interval(ge=0, le=2**31 - 1)]
+"""Seeds of procgen, those that were counted on from a given one among them."""
+ASSETS = Path(procgen.__file__).parent / "data" / "assets"
 
 PROCGEN_ACTIONS = tuple(range(15))
 """Every action of procgen; a game's table says which of them differ."""
@@ -38,21 +47,18 @@ class EnvOptions:
 
     distribution_mode: str = "hard"
     paint_velocity: bool = True
-    num_levels: int = 0
-    start_level: int = 0
+    num_levels: Annotated[int, Interval(ge=0, le=LAST_LEVEL)] = 0
+    start_level: Annotated[int, Interval(ge=0, le=LAST_LEVEL)] = 0
     game: str = "coinrun"
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         modes = self.rules.modes
         if self.distribution_mode not in modes:
             raise InputError(
                 f"distribution_mode is '{self.distribution_mode}'; {self.rules.title} has "
                 f"{' and '.join(repr(mode) for mode in modes)}."
             )
-        if self.num_levels < 0:
-            raise InputError(f"num_levels is {self.num_levels}; it must be positive, or 0 for all levels.")
-        if self.start_level < 0:
-            raise InputError(f"start_level is {self.start_level}; levels are numbered from 0.")
         if self.num_levels == 0 and self.start_level != 0:
             raise InputError(f"start_level is {self.start_level} but num_levels is 0 (all levels, which start at 0).")
         if self.start_level + self.num_levels > LAST_LEVEL:
@@ -95,19 +101,47 @@ def make_env(num: int, options: EnvOptions, seed: int, threads: int = 1) -> Proc
     """`num` environments stepped by `threads` threads; `seed` draws the order of levels.
 
     gym3's interface: `observe()` gives rewards (num,), {"rgb": (num, 64, 64, 3) uint8} and whether each frame
-    is the first of an episode (num,); `act` takes procgen's action ids (num,).
+    is the first of an episode (num,); `act` takes procgen's action ids (num,). Raises `InputError` for numbers that
+    would end the process, and where procgen's pictures cannot be read.
     """
+    for key, value, kind in (("num", num, Count), ("seed", seed, LastSeed), ("threads", threads, Threads)):
+        check(value, kind, key)
     start, end = options.levels
-    return ProcgenGym3Env(
-        num=num,
-        env_name=options.game,
-        distribution_mode=options.distribution_mode,
-        paint_vel_info=options.paint_velocity,
-        start_level=start,
-        num_levels=end - start,
-        rand_seed=seed,
-        num_threads=threads,
-    )
+    with readable(ASSETS) as pictures:
+        return ProcgenGym3Env(
+            num=num,
+            env_name=options.game,
+            distribution_mode=options.distribution_mode,
+            paint_vel_info=options.paint_velocity,
+            start_level=start,
+            num_levels=end - start,
+            rand_seed=seed,
+            num_threads=threads,
+            resource_root=pictures,
+        )
+
+
+@contextlib.contextmanager
+def readable(folder: Path) -> Iterator[str]:
+    """The folder's path as procgen's loader of pictures takes it: a letter beyond ASCII ends the process there.
+
+    In the place of such a path stands the kernel's name of the open folder. The first environment of a process reads
+    all pictures, so the name has to last no longer. Raises `InputError` where there is no /proc.
+    """
+    if str(folder).isascii():
+        yield f"{folder}{os.sep}"
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        name = f"/proc/self/fd/{handle}{os.sep}"
+        if not Path(name).is_dir():
+            raise InputError(
+                f"Procgen lies in {folder}, and cannot read its pictures under a name with letters beyond ASCII; "
+                "mount /proc, or install it elsewhere."
+            )
+        yield name
+    finally:
+        os.close(handle)
 
 
 def observe(env: ProcgenGym3Env, copy: bool = True) -> tuple[NDArray[np.float32], NDArray[np.uint8], NDArray[np.bool_]]:

@@ -1,8 +1,12 @@
 """How an agent is scored."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from annotated_types import Interval
 
 from rollouts.errors import InputError
+from rollouts.ranges import Seed, check_ranges
 from scoring.features.kinds import kind_named
 from scoring.features.projection import PROJECTIONS
 from scoring.rules import Version, version_numbered
@@ -20,31 +24,25 @@ class ScoreConfig:
     projection: str = "none"
     target: str = "value"
     attribution: str = "integrated_gradients"
-    steps: int = 32
-    components: int = 8
-    rotations: int = 5
-    refits: int = 5
+    steps: Annotated[int, Interval(ge=1, le=10_000)] = 32
+    components: Annotated[int, Interval(ge=1, le=10_000)] = 8
+    rotations: Annotated[int, Interval(ge=1, le=1000)] = 5
+    refits: Annotated[int, Interval(ge=0, le=1000)] = 5
     dilation: int = 2
-    tau: float = 0.1
-    bootstrap: int = 2000
-    permutations: int = 9999
-    seed: int = 0
+    tau: Annotated[float, Interval(ge=0, lt=1)] = 0.1
+    bootstrap: Annotated[int, Interval(ge=20, le=1_000_000)] = 2000  # below 20 an interval may miss its own value
+    permutations: Annotated[int, Interval(ge=1, le=1_000_000)] = 9999
+    seed: Seed = 0
     version: int = 2
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         version_numbered(self.version)
         kind_named(self.features)
         choices: tuple[tuple[str, tuple[object, ...]], ...] = (("projection", PROJECTIONS), ("dilation", DILATIONS))
         for name, allowed in choices:
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} is '{getattr(self, name)}'; it can be {', '.join(map(str, allowed))}.")
-        for name in ("steps", "components", "rotations", "bootstrap", "permutations"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.refits < 0:
-            raise InputError(f"refits is {self.refits}; it must be at least 0.")
-        if not 0 <= self.tau < 1:
-            raise InputError(f"tau is {self.tau}; it must be at least 0 and below 1.")
 
     @property
     def definition(self) -> Version:

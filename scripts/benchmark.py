@@ -18,7 +18,7 @@ from agents.speed.targets import Bench
 from agents.speed.variants import LONG_RUN
 from common.cores import cores
 from common.progress import CONSOLE, track
-from common.values import build, whole
+from common.values import build, threads
 from rollouts.documents import write_json
 from rollouts.errors import InputError
 from scoring.speed import target_named
@@ -32,7 +32,7 @@ def settings(config: Mapping[str, Any]) -> Bench:
     """The settings that a configuration means."""
     values = {key: value for key, value in config.items() if key != "train"}
     target_named(str(values["target"]))
-    values["threads"] = whole(values["threads"], "threads") or cores()
+    values["threads"] = threads(values["threads"], "threads")
     values["device"] = choose(str(values["network"]), LONG_RUN, device=str(values["device"])).device
     return build(Bench, values, "", ppo=build(PPOConfig, config["train"]["ppo"], "train.ppo"))
 

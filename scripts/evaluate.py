@@ -11,11 +11,11 @@ from agents.checkpoint import load_agent
 from agents.completion import LEVELS, Row, complete
 from agents.computation import tune_process
 from agents.naming import agent_files
-from common.cores import cores
 from common.progress import CONSOLE, track
-from common.values import whole
+from common.values import threads, whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
+from rollouts.ranges import Episodes, Seed
 from scoring.draw.completion import completion_figure
 from scoring.draw.words import NONE, percent_with_interval
 
@@ -23,9 +23,11 @@ FILE, PICTURE = "evaluations.json", "completion.png"
 
 
 def agents_of(spec: str | list[str]) -> list[Path]:
-    """The agents that a file, a folder of them or a list of both names; states of trainings are none."""
-    files = [Path(file) for text in ([spec] if isinstance(spec, str) else spec) for file in agent_files(text)]
-    agents = [file for file in files if not file.name.startswith("state.")]
+    """The agents that a file, a folder of them or a list of both names; a training's milestones are among them."""
+    agents: list[Path] = []
+    for text in [spec] if isinstance(spec, str) else spec:
+        kept = sorted(p for p in Path(text).glob("*.safetensors") if not p.name.startswith(("state.", ".")))
+        agents += kept or map(Path, agent_files(text))
     if not agents:
         raise InputError(f"agent is {spec}, where there are no agents.")
     return agents
@@ -48,13 +50,13 @@ def table(rows: list[Row]) -> Table:
 
 def task(config: DictConfig) -> None:
     values = plain(config)
-    episodes, seed = whole(values["episodes"], "episodes"), whole(values["seed"], "seed")
+    episodes, seed = whole(values["episodes"], "episodes", Episodes), whole(values["seed"], "seed", Seed)
+    env_threads, torch_threads = (threads(values[key], key) for key in ("env_threads", "torch_threads"))
     agents = {str(path.with_suffix("")): load_agent(path) for path in agents_of(values["agent"])}
-    torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
+    torch.set_num_threads(torch_threads)
     tune_process()
-    threads = whole(values["env_threads"], "env_threads") or cores()
     with locked(Path(values["output"]), warn=CONSOLE.print) as output:
-        rows = complete(output / FILE, agents, episodes, seed, threads, track)
+        rows = complete(output / FILE, agents, episodes, seed, env_threads, track)
         CONSOLE.print(table(rows))
         CONSOLE.print(f"{output / FILE}: {rows[0].episodes:,} episodes of each, 95 % Wilson intervals, seed {seed}")
         if completion_figure(output / PICTURE, rows):

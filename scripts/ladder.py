@@ -17,26 +17,27 @@ from agents.computation import choose, tune_process
 from agents.ladder import Ladder, check_complete, check_ready, hours, missing, steps_left
 from agents.ppo import PPOConfig
 from agents.speed.measuring import training_rate
-from common.cores import cores
 from common.progress import CONSOLE, track
 from common.training import print_evaluation, train_stoppable
-from common.values import build, picked, whole
+from common.values import build, picked, threads, whole
 from rollouts.locks import InUse, locked
+from rollouts.ranges import Count, Episodes
 from scoring.study.catalogue import status, write_catalogue
 
 
 def settings(config: Mapping[str, Any]) -> Ladder:
     """The tier's ladder."""
+    whole(config["train"]["total_steps"], "train.total_steps", Count)
     ppo = build(PPOConfig, config["train"]["ppo"], "train.ppo")
-    return picked(Ladder, config, ppo=ppo, env_threads=whole(config["env_threads"], "env_threads") or cores())
+    return picked(Ladder, config, ppo=ppo, env_threads=threads(config["env_threads"], "env_threads"))
 
 
 def task(config: DictConfig) -> None:
     values = plain(config)
     ladder = settings(values)
     rungs = ladder.rungs()
-    episodes = whole(values["episodes"], "episodes")
-    torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
+    episodes = whole(values["episodes"], "episodes", Episodes)
+    torch.set_num_threads(threads(values["torch_threads"], "torch_threads"))
     tune_process()
     choose(ladder.network, ladder.stages[-1], tell=CONSOLE.print)  # what every rung's choice would say
     ahead = missing(rungs)

@@ -18,6 +18,7 @@ from common.progress import CONSOLE, track
 from common.values import picked, whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
+from rollouts.ranges import Threads
 from scoring.rating.answers import Answers
 from scoring.rating.export import agents_table, agreement_table, export
 from scoring.rating.making import candidates, make
@@ -39,7 +40,8 @@ def make_study(folder: Path, config: Mapping[str, Any]) -> None:
     """Score the agents that are named, and make the study of their features."""
     if config["agents"] is None:
         raise InputError(f"There is no rating study at {folder}; agents=[…] says whose features to rate.")
-    settings, env_threads = picked(RatingConfig, config), whole(config["env_threads"], "env_threads")
+    settings, env_threads = picked(RatingConfig, config), whole(config["env_threads"], "env_threads", Threads)
+    tune_process()
     make(folder, candidates(listed(config["agents"])), settings, env_threads, track, CONSOLE.print)
 
 
@@ -76,7 +78,6 @@ def task(config: DictConfig) -> None:
         if not raters:
             raise InputError("raters is an empty list; a study is made for somebody.")
         check_port(whole(values["port"], "port"))
-        tune_process()
         make_study(folder, values)
     with locked(folder, warn=CONSOLE.print):
         port = check_study(folder, values, raters)

@@ -16,9 +16,8 @@ from omegaconf import DictConfig
 from common.command import main, plain
 from agents.banks import BankSettings
 from agents.computation import tune_process
-from common.cores import cores
 from common.progress import CONSOLE, track
-from common.values import convert, picked, whole
+from common.values import convert, picked, threads
 from rollouts.locks import locked
 from scoring.settings import ScoreConfig
 from scoring.study.members import checkpoints_along, grouped, readable
@@ -30,14 +29,14 @@ from scoring.study.table import check_version, read
 
 def settings(config: Mapping[str, Any]) -> Study:
     """Where the study lies, how its banks are played, from which seed, and how its agents are scored."""
-    env_threads = whole(config["env_threads"], "env_threads") or cores()
+    env_threads = threads(config["env_threads"], "env_threads")
     bank = picked(BankSettings, config, env_threads=env_threads)
     return Study(Path(config["output"]), bank, picked(ScoreConfig, config, seed=ScoreConfig.seed))
 
 
 def task(config: DictConfig) -> None:
     values = plain(config)
-    study = settings(values)
+    study, torch_threads = settings(values), threads(values["torch_threads"], "torch_threads")
     from_table = convert(values["from_table"], bool, "from_table")
     shipped = Path(values["agents"])
     along = (study.milestones, shipped / study.milestones.name)
@@ -46,7 +45,7 @@ def task(config: DictConfig) -> None:
     if not from_table:
         for path in (study.table, *along):
             check_version(path, study.versions)
-    torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
+    torch.set_num_threads(torch_threads)
     tune_process()
     for sentence in unread + unfit:
         CONSOLE.print(f"Left out: {sentence}")

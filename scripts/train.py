@@ -9,32 +9,32 @@ from omegaconf import DictConfig
 from common.command import main, plain, run_folder
 from agents.computation import choose, tune_process
 from agents.distillation import DistillationConfig
-from agents.naming import differences
+from agents.naming import AGENT, differences
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from agents.running import finished
 from agents.states import going_on
-from common.cores import cores
 from common.progress import CONSOLE
 from common.stopping import FINISHED
 from common.training import print_evaluation, train_stoppable
-from common.values import build, whole
+from common.values import build, threads, whole
 from rollouts.env import EnvOptions
+from rollouts.ranges import Count, Seed
 
 
 def settings(config: Mapping[str, Any], tell: Callable[[str], None] = lambda sentence: None) -> TrainConfig:
     """The training settings that a configuration means; `tell` is called with a sentence on what this machine lacks."""
     run = dict(config["run"])
     how = {key: str(run.pop(key)).lower() for key in ("path", "device", "precision", "compiled")}
-    run.pop("torch_threads")
-    run["env_threads"] = whole(run["env_threads"], "run.env_threads") or cores()
-    network, steps = str(config["network"]), whole(config["train"]["total_steps"], "train.total_steps")
+    threads(run.pop("torch_threads"), "run.torch_threads")
+    run["env_threads"] = threads(run["env_threads"], "run.env_threads")
+    network, steps = str(config["network"]), whole(config["train"]["total_steps"], "train.total_steps", Count)
     return build(
         TrainConfig,
         run,
         "run",
         network=network,
-        seed=whole(config["seed"], "seed"),
+        seed=whole(config["seed"], "seed", Seed),
         total_steps=steps,
         options=build(EnvOptions, config["env"], "env"),
         actions=str(config["actions"]),
@@ -63,17 +63,17 @@ def folder(config: Mapping[str, Any]) -> str:
 
 def task(config: DictConfig) -> str | None:
     chosen = settings(plain(config), CONSOLE.print)
-    torch.set_num_threads(whole(config.run.torch_threads, "run.torch_threads") or cores())
+    torch.set_num_threads(threads(config.run.torch_threads, "run.torch_threads"))
     if config.run.path == "fast":
         tune_process()
     with run_folder() as run:
-        if finished(run / "agent.safetensors", chosen.total_steps):
+        if finished(run, chosen):
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return FINISHED
         if config.run.precision == "auto":
             chosen = going_on(chosen, run)
         agent = train_stoppable(chosen, run)
-        CONSOLE.print(f"{run / 'agent.safetensors'}: {agent.steps:,} steps")
+        CONSOLE.print(f"{run / AGENT}: {agent.steps:,} steps")
         print_evaluation(agent)
     return None
 

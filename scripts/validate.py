@@ -11,11 +11,11 @@ from common.command import main, plain, run_folder
 from agents.checkpoint import Agent
 from agents.computation import tune_process
 from agents.naming import named_agents
-from common.cores import cores
 from common.progress import CONSOLE, track
-from common.values import whole
+from common.values import threads, whole
 from rollouts.documents import write_json
 from rollouts.errors import InputError
+from rollouts.ranges import Seed
 from scoring.validation.groups import chosen_groups
 from scoring.validation.run import table, validate
 
@@ -44,15 +44,15 @@ def settings(config: Mapping[str, Any]) -> Settings:
         named_agents(config["published"])[0][1] if config["published"] else None,
         groups,
         config["require"] == "all",
-        whole(config["seed"], "seed"),
-        whole(config["threads"], "threads") or cores(),
+        whole(config["seed"], "seed", Seed),
+        threads(config["threads"], "threads"),
     )
 
 
 def folder(config: Mapping[str, Any]) -> str:
     """The agents that are validated on."""
     name = "+".join(name for key in ("agent", "published") if config[key] for name, _ in named_agents(config[key]))
-    return f"{name}-s{whole(config['seed'], 'seed')}"
+    return f"{name}-s{whole(config['seed'], 'seed', Seed)}"
 
 
 def task(config: DictConfig) -> None:

@@ -13,24 +13,22 @@ from common.progress import CONSOLE, track
 from common.values import picked, whole
 from rollouts.errors import InputError
 from scoring.pipeline import check
-from scoring.report.film import check_kind, film
+from scoring.report.film import check_film, film
 from scoring.settings import ScoreConfig
 
 
 def task(config: DictConfig) -> None:
     values = plain(config)
     output = Path(str(values["output"]))
-    check_kind(output)
+    first, last, rate = (whole(values[key], key) for key in ("first", "last", "rate"))
+    check_film(output, rate)
     name, agent = only_agent(values["agent"])
     settings, scoring = picked(BankSettings, values).trajectory, picked(ScoreConfig, values)
     layer, _ = check(agent, replace(scoring, features="channels"))
-    first, last, rate = (whole(values[key], key) for key in ("first", "last", "rate"))
     if not 0 <= first <= last < settings.frames:
         raise InputError(
             f"first is {first} and last is {last}; they must be in order, from 0 to {settings.frames - 1}."
         )
-    if rate < 1:
-        raise InputError(f"rate is {rate}; it must be at least 1.")
     tune_process()
     bank = obtain(settings, [(name, agent)], track, CONSOLE.print)
     with track(f"Attributing {name}", last + 1 - first) as update:

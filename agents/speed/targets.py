@@ -18,6 +18,7 @@ from agents.speed.measuring import TrainingRates, measure
 from agents.speed.variants import LONG_RUN, Variant
 from rollouts.errors import InputError
 from rollouts.progress import Track, untracked
+from rollouts.ranges import Coefficient, Count, Seed, Threads, check_ranges
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,16 @@ class Bench:
     target: str
     network: str
     device: str
-    threads: int
-    rounds: int
-    min_ratio: float
-    seed: int
+    threads: Threads
+    rounds: Count
+    min_ratio: Coefficient
+    seed: Seed
     ppo: PPOConfig
 
     def __post_init__(self) -> None:
         if self.network not in NETWORKS:
             raise InputError(f"There is no network '{self.network}'; there are {', '.join(NETWORKS)}.")
-        for name in ("threads", "rounds"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        check_ranges(self)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from agents.play import division
 from rollouts.bank import FrameBank, content_sha256
 from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
+from rollouts.ranges import CountOrNone, Episodes, check_ranges
 from scoring.features.kinds import kind_named, shown_kinds
 from scoring.identity import CODE
 from scoring.naming import score_folder
@@ -29,10 +30,11 @@ class EditConfig:
 
     score: ScoreConfig
     bank: BankSettings
-    feature: int | None = None
-    episodes: int = EPISODES
+    feature: CountOrNone | None = None
+    episodes: Episodes = EPISODES
 
     def __post_init__(self) -> None:
+        check_ranges(self)
         if self.score.features not in shown_kinds():
             raise InputError(f"features is '{self.score.features}'; {' or '.join(shown_kinds())} can be edited out.")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from agents.banks import BankSettings
+from agents.banks import BankSettings, Frames, PoolFrames
 from rollouts.errors import InputError
 from scoring.features.kinds import shown_kinds
 from scoring.settings import ScoreConfig
@@ -21,8 +21,8 @@ class RatingConfig(ScoreConfig):
     """
 
     bank: str = "spread"
-    frames: int = 512
-    pool_frames: int = 512
+    frames: Frames = 512
+    pool_frames: PoolFrames = 512
     levels: str = "unseen"
     precision: str = "float32"
 

@@ -8,13 +8,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from agents.checkpoint import Agent, load_agent
+from agents.naming import AGENT
 from rollouts.errors import InputError
 from scoring.draw.charts import COLOURS, MARKERS, STYLES, save
 
 
 def group(path: Path) -> str:
     """The run's name without its seed: runs that differ in nothing else belong together."""
-    name = path.parent.name if path.name == "agent.safetensors" else path.stem
+    name = path.parent.name if path.name == AGENT else path.stem
     return re.sub(r"-s\d+(?=-|$)", "", name)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import av
 import numpy as np
+from annotated_types import Interval
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -15,6 +16,7 @@ from rollouts.bank import FrameBank
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
 from rollouts.progress import Update, silent
+from rollouts.ranges import check
 from scoring.draw.frames import overlay
 from scoring.explain.geometry import cell_of_pixel, layer_geometry
 from scoring.explain.methods import attribute
@@ -28,13 +30,19 @@ GAP = 12
 STRIP = 96
 """Height of the value's line in pixels."""
 KINDS = (".mp4", ".gif")
+PicturesPerSecond = Annotated[int, Interval(ge=1, le=240)]
+GIF_RATE = 50
+"""The most pictures a second of a GIF: it counts in hundredths of a second, and one of them is shown as ten."""
 WASH, INK, LINE = (246, 248, 249), (28, 33, 38), (11, 61, 102)
 
 
-def check_kind(path: Path) -> None:
-    """Raises `InputError` for a name that ends in neither of `KINDS`."""
+def check_film(path: Path, rate: int) -> None:
+    """Raises `InputError` for a name that ends in neither of `KINDS`, and for a rate that the kind cannot have."""
     if path.suffix.lower() not in KINDS:
         raise InputError(f"{path} ends in neither {' nor '.join(KINDS)}.")
+    check(rate, PicturesPerSecond, "rate")
+    if path.suffix.lower() == ".gif" and rate > GIF_RATE:
+        raise InputError(f"rate is {rate}; a GIF shows at most {GIF_RATE} pictures a second, an .mp4 more.")
 
 
 def pictures(
@@ -103,8 +111,11 @@ def film(
 
 
 def write(path: Path, images: Iterable[Picture], rate: int) -> None:
-    """Write an MP4 (H.264) or a GIF, by the name's ending, atomically, at `rate` pictures a second."""
-    check_kind(path)
+    """Write an MP4 (H.264) or a GIF, by the name's ending, atomically, at `rate` pictures a second.
+
+    Raises `InputError` as `check_film` does.
+    """
+    check_film(path, rate)
     with atomic_path(path) as temporary:
         if path.suffix.lower() == ".gif":
             head, *rest = [Image.fromarray(image).quantize(128) for image in images]

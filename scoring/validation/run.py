@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from rich.table import Table
+from rich.text import Text
 
 from agents.checkpoint import Agent, fingerprint
 from rollouts.documents import finite_or_none
@@ -99,6 +100,6 @@ def table(validation: Validation) -> Table:
     for group in validation.groups:
         for check in group.checks:
             value = "–" if check.value is None else f"{check.value:.3g}"
-            verdict = {True: "pass", False: "[bold red]FAIL[/]", None: "not run"}[check.passed]
+            verdict = Text("FAIL", "bold red") if check.passed is False else "pass" if check.passed else "not run"
             rows.add_row(group.name, check.name, value, check.bound, verdict, check.note)
     return rows

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +15,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 
+from agents.naming import fitting
 from common import CHECKOUT
+from common.arguments import taken
 from common.cores import keep_to_cores
 from common.progress import CONSOLE
 from common.stopping import STOPPED, Stopped
@@ -34,6 +37,7 @@ SCRIPTS = CHECKOUT / "scripts"
 
 RENAMED = {"threads": "env_threads are those that step the environments, torch_threads those of torch"}
 """What became of settings that a command once had."""
+ESCAPED = "; in the name of a file that is still to be written, ${ is written \\${ within single quotes."
 
 Folder = Callable[[Mapping[str, Any]], str]
 """Turns a configuration into the name of the run's folder."""
@@ -47,14 +51,15 @@ def current(config: Mapping[str, Any]) -> str:
 def main(task: Callable[[DictConfig], object], config_name: str, folder: Folder = current) -> None:
     """Run `task` under Hydra, in the run's folder.
 
-    Bad input ends as one sentence on the error stream and exit status 1; `task` itself only raises, or returns
-    `FINISHED` when there was nothing to do. With -m it becomes the jobs of a sweep (`common.sweeps.Job`).
+    Names on the command line are taken as `common.arguments` says. Bad input ends as one sentence on the error stream
+    and exit status 1; `task` itself only raises, or returns `FINISHED` when there was nothing to do. With -m it becomes
+    the jobs of a sweep (`common.sweeps.Job`).
     """
     task = importable(task)
     folder = folder if folder is current else importable(folder)
     OmegaConf.register_new_resolver(
         "run_folder",
-        lambda kind, *, _root_: "." if folder is current else str(Path("runs") / kind / folder(plain(_root_))),
+        lambda kind, *, _root_: "." if folder is current else str(Path("runs") / kind / fitting(folder(plain(_root_)))),
         replace=True,
     )
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -62,6 +67,10 @@ def main(task: Callable[[DictConfig], object], config_name: str, folder: Folder 
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (*own, os.environ.get("PYTHONPATH"))))
     keep_to_cores()
     conf = str(CHECKOUT / "conf")
+    sys.argv[1:] = map(taken, sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks
     try:
         hydra.main(version_base="1.3", config_path=conf, config_name=config_name)(task)()
     except Stopped as stopped:
@@ -102,7 +111,8 @@ def explain(error: BaseException) -> str | None:
         key = re.match(r"Could not override '(\w+)'", str(error))
         if key is not None and key[1] in RENAMED:
             return f"There is no setting '{key[1]}' here; {RENAMED[key[1]]}."
-        return " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        sentence = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+        return sentence + (ESCAPED if isinstance(error, InterpolationKeyError) else "")
     return None
 
 

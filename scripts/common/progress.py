@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rollouts.progress import Update
 
-CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140)
+CONSOLE = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 140, markup=False, emoji=False)
+"""Prints text as it is: brackets and colons in the names of files are no markup."""
 SECONDS = 10
 """Between two lines where there is no terminal."""
 
@@ -20,11 +21,11 @@ def track(name: str, total: int, start: int = 0) -> Iterator[Update]:
     """A progress bar on a terminal; elsewhere a plain line every ten seconds. `start` was done before."""
     if CONSOLE.is_terminal:
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         with Progress(*columns, console=CONSOLE) as progress:
             task = progress.add_task(name, total=total, completed=start, note="")

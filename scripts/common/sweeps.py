@@ -14,6 +14,7 @@ from rich.table import Table
 
 from common.command import explain
 from agents.naming import agent_files
+from common.arguments import quoted, unquoted
 from common.stopping import FINISHED, Stopped
 from rollouts.errors import InputError
 from rollouts.locks import InUse
@@ -105,20 +106,46 @@ def with_agents(override: Override) -> str:
     Raises `InputError` for a folder without agents, and for any sweep over nothing, such as a `glob` that matches
     nothing in `conf/`.
     """
-    text, specs = str(override.input_line), [override.value()]
+    text, specs = str(override.input_line), [override._value]
     if override.is_discrete_sweep():
         if not list(override.sweep_string_iterator()):
             raise InputError(f"{text} is an empty sweep; nothing matches it.")
-        specs = [spec.text if isinstance(spec, QuotedString) else spec for spec in override.sweep_iterator()]
-    folders = [spec for spec in specs if isinstance(spec, str) and Path(spec).is_dir()]
-    if override.get_key_element() != "agent" or not folders:
+        specs = list(override.sweep_iterator())
+    names = [unquoted(spec) for spec in specs if isinstance(spec, str | QuotedString)]
+    folders = [name for name in names if Path(name).is_dir()]
+    if override.get_key_element() != "agent" or len(names) < len(specs) or not folders:
         return text
-    return "agent=" + ",".join(quoted(name) for spec in specs for name in agent_files(str(spec)))
+    return "agent=" + ",".join(quoted(file) for name in names for file in agent_files(name))
 
 
-def quoted(text: str) -> str:
-    """Text as a string of Hydra's grammar."""
-    return "'" + text.replace("'", r"\'") + "'"
+def check_apart(jobs: Sequence[Sequence[str]], places: Sequence[str | None]) -> None:
+    """Raises `InputError` where two jobs, each a list of settings, write into one place (None: a job has no place)."""
+    first: dict[str, int] = {}
+    for number, (job, place) in enumerate(zip(jobs, places, strict=True)):
+        if place is None:
+            continue
+        other = first.setdefault(place, number)
+        if other == number:
+            continue
+        pair = f"Jobs {other} and {number} of the sweep"
+        keys = [one.partition("=")[0] for one, same in zip(job, jobs[other], strict=True) if one != same]
+        if not keys:
+            raise InputError(f"{pair} are the same: {' '.join(job)}")
+        raise InputError(
+            f"{pair} differ in {' and '.join(keys)} alone, and both would write {place}; "
+            "sweep over what is part of that name, or give each job a command of its own."
+        )
+
+
+def place(config: DictConfig) -> str | None:
+    """Where a job writes, as its configuration says: the run's folder, or `output`; None for one that cannot begin."""
+    try:
+        folder, output = str(config.hydra.run.dir), config.get("output")
+    except Exception as error:
+        if explain(error) is None:
+            raise
+        return None
+    return folder if folder != "." else None if output is None else str(output)
 
 
 def summary(outcomes: Sequence[Outcome]) -> Table:

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import AllowInfNan, BeforeValidator, Strict, TypeAdapter, ValidationError
 
+from common.cores import cores
 from rollouts.errors import InputError
+from rollouts.ranges import Threads, check, hints
 
 Settings = TypeVar("Settings")
 
@@ -40,13 +42,14 @@ TYPES: dict[Any, tuple[Any, str]] = {
 def build(kind: type[Settings], values: Mapping[str, Any], where: str, **given: Any) -> Settings:
     """A dataclass from configuration values; `given` fields are passed as they are.
 
-    Raises `InputError` naming the key, `where` it stands, whose value has the wrong type, or that is no field.
+    Raises `InputError` naming the key, `where` it stands, whose value has the wrong type or lies outside of its range,
+    or that is no field.
     """
-    hints = get_type_hints(kind)
+    types = hints(kind)
     for name in values:
-        if name not in hints:
-            raise InputError(f"There is no setting {f'{where}.{name}'.strip('.')}; there are {', '.join(hints)}.")
-    converted = {name: convert(value, hints[name], f"{where}.{name}".strip(".")) for name, value in values.items()}
+        if name not in types:
+            raise InputError(f"There is no setting {f'{where}.{name}'.strip('.')}; there are {', '.join(types)}.")
+    converted = {name: convert(value, types[name], f"{where}.{name}".strip(".")) for name, value in values.items()}
     return kind(**converted, **given)
 
 
@@ -60,9 +63,13 @@ def picked(kind: type[Settings], config: Mapping[str, Any], **given: Any) -> Set
 def convert(value: Any, kind: Any, key: str) -> Any:
     """A value of the type `kind`, which may be a dataclass, a tuple of any length, or `None` as well as another.
 
-    Raises `InputError` naming the key when it is of no such type.
+    Raises `InputError` naming the key when it is of no such type, or outside of the range that the type has.
     """
-    if isinstance(kind, UnionType):
+    if get_origin(kind) is Annotated:
+        converted = convert(value, get_args(kind)[0], key)
+        check(converted, kind, key)
+        return converted
+    if get_origin(kind) in (Union, UnionType):
         (other,) = (option for option in get_args(kind) if option is not NoneType)
         return None if value is None else convert(value, other, key)
     if is_dataclass(kind) and isinstance(kind, type):
@@ -82,7 +89,12 @@ def convert(value: Any, kind: Any, key: str) -> Any:
         raise InputError(f"{key} is {value!r}; it must be {expected}.") from None
 
 
-def whole(value: Any, key: str) -> int:
-    """A whole number, however it is written; raises `InputError` naming the key otherwise."""
-    number: int = convert(value, int, key)
+def whole(value: Any, key: str, kind: Any = int) -> int:
+    """A whole number, however it is written, in the range of `kind`; raises `InputError` naming the key otherwise."""
+    number: int = convert(value, kind, key)
     return number
+
+
+def threads(value: Any, key: str) -> int:
+    """A number of threads, 0 for one on each core; raises `InputError` naming the key outside of what can be had."""
+    return whole(value, key, Threads) or cores()

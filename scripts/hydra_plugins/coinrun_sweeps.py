@@ -9,9 +9,10 @@ import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Interval
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
@@ -24,19 +25,28 @@ from common.cores import allowed_cores
 from common.joblib_worker import OnWorker, gpu_names, stop_file
 from common.progress import CONSOLE, track
 from common.slurm_job import OnCluster
-from common.sweeps import Job, Jobs, Outcome, State, conclude, summary, with_agents
-from common.values import whole
+from common.sweeps import Job, Jobs, Outcome, State, check_apart, conclude, place, summary, with_agents
+from common.values import convert
 from rollouts.errors import InputError
+from rollouts.ranges import Count, CountOrNone
 
 OUTPUT_DIR, OUTPUT_SUBDIR = "hydra.sweep.dir", "hydra.sweep.subdir"
 CHECK_SECONDS = 15
 """How often SLURM is asked for jobs that ended without a word."""
+RANGES: dict[str, Any] = {
+    "n_jobs": Annotated[int, Interval(ge=0, le=1024)],
+    **dict.fromkeys(("nodes", "tasks_per_node"), Annotated[int, Interval(ge=1, le=1)]),
+    **dict.fromkeys(("gpus_per_node", "signal_delay_s", "max_num_timeout"), CountOrNone),
+    **dict.fromkeys(("cpus_per_task", "mem_gb", "timeout_min", "array_parallelism"), Count),
+}
+"""Of the numbers in `conf/hydra/launcher/`; a job is one process."""
 
 
 class Sweep(BasicSweeper):
     """Every combination of the values given. Folders of agents are opened; a table at the end says how each job ended.
 
-    Raises `InputError` for an empty sweep, and `SweepFailed` or `Stopped` after one that is not complete.
+    Raises `InputError` for an empty sweep, and where two jobs would write into one place, before any begins; and
+    `SweepFailed` or `Stopped` after a sweep that is not complete.
     """
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -50,6 +60,20 @@ class Sweep(BasicSweeper):
         CONSOLE.print(summary(outcomes))
         CONSOLE.print(conclude(outcomes))
         return batches
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Compose all jobs of all batches before the first is launched."""
+        assert self.hydra_context is not None
+        assert self.config is not None
+        assert self.overrides is not None
+        if self.batch_index > 1:
+            return
+        jobs = [list(job) for some in self.overrides for job in some]
+        state = Singleton.get_state()
+        loader = self.hydra_context.config_loader
+        places = [place(loader.load_sweep_config(self.config, job)) for job in jobs]
+        Singleton.set_state(state)
+        check_apart(jobs, places)
 
 
 class Runner(Launcher):
@@ -65,6 +89,9 @@ class Runner(Launcher):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         assert isinstance(task_function, Job)
         self.hydra_context, self.job, self.config = hydra_context, task_function, config
+        for name, kind in RANGES.items():
+            if name in self.settings:
+                self.settings[name] = convert(self.settings[name], kind, f"hydra.launcher.{name}")
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         setup_globals()
@@ -104,8 +131,7 @@ class Joblib(Serial):
         from joblib.externals.loky.process_executor import TerminatedWorkerError
 
         gpus = gpu_names(torch.cuda.device_count(), os.environ)
-        wanted = whole(self.settings["n_jobs"], "hydra.launcher.n_jobs")
-        workers = min(wanted or len(gpus) or allowed_cores(), len(jobs.overrides))
+        workers = min(self.settings["n_jobs"] or len(gpus) or allowed_cores(), len(jobs.overrides))
         if workers == 1:
             return super().run(jobs, folder)
         singletons = Singleton.get_state()

@@ -53,7 +53,7 @@ def test_machines_with_one_seed_make_one_bank(monkeypatch: pytest.MonkeyPatch) -
 def test_banks_that_cannot_be() -> None:
     for values, sentence in (
         ({"frames": 100}, "frames is 100; a spread bank has a multiple of 64"),
-        ({"frames": 0}, "frames is 0; a spread bank has a multiple of 64"),
+        ({"frames": 0}, "frames is 0; it must be from 1 to 1,000,000"),
         ({"precision": "float16"}, "precision is 'float16'; it can be float32 or bfloat16"),
         ({"levels": "all"}, "levels is 'all'; it can be 'unseen' or 'training'"),
     ):

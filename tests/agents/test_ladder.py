@@ -38,7 +38,7 @@ def test_rungs_come_seed_after_seed_and_share_no_levels(tmp_path: Path) -> None:
     rungs = small(tmp_path).rungs()
     assert [rung.name for rung in rungs] == ["nature-n3-s0", "nature-n4-s0", "nature-n3-s1", "nature-n4-s1"]
     assert [rung.config.options.levels for rung in rungs] == [(0, 3), (0, 4), (100_000, 100_003), (100_000, 100_004)]
-    with pytest.raises(InputError, match="levels names 0; a rung has 1 to 100000 levels"):
+    with pytest.raises(InputError, match="levels is 0; it must be from 1 to 100,000"):
         small(tmp_path, (0,))
 
 
@@ -58,7 +58,7 @@ def test_all_levels_reach_a_stage_before_any_goes_on_and_the_next_seed_waits(tmp
     assert steps_left(rungs) == 4 * 3_500_000
     for stages, message in (
         ((2000, 1000), "stages names 1,000 after 2,000; they must increase from above 0"),
-        ((0, 1000), "stages names 0 after 0"),
+        ((0, 1000), "stages is 0; it must be at least 1"),
         ((), "stages is an empty list"),
     ):
         with pytest.raises(InputError, match=message):

@@ -34,7 +34,9 @@ def test_a_trainings_folder_is_measured_once_and_its_state_is_no_agent(tmp_path:
 def test_bad_input_is_answered_with_one_sentence(tmp_path: Path) -> None:
     assert "There is no checkpoint at missing" in refused("evaluate", "agent=missing", cwd=tmp_path)
     save_tensors(tmp_path / "run/state.safetensors", {}, {"format": "coinrun-training-3"})
-    assert "agent is run, where there are no agents" in refused("evaluate", "agent=run", cwd=tmp_path)
+    assert "run is a training that is not finished: no agent.safetensors is in it." in refused(
+        "evaluate", "agent=run", cwd=tmp_path
+    )
     save_agent(tmp_path / "a.safetensors", untrained_agent("compact", EnvOptions(), 0))
     assert "episodes is 0" in refused("evaluate", "agent=a.safetensors", "episodes=0", cwd=tmp_path)
     assert "episodes is 'x'; it must be a number" in refused(

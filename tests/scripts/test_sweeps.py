@@ -15,14 +15,14 @@ import pytest
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
+from agents.checkpoint import load_agent, load_tensors, save_agent, save_tensors, untrained_agent
 from agents.naming import agent_files, named_agents
 from agents.states import STATE
 from commands import ROOT, namesakes, refused, run
 from common.cores import cores, keep_to_cores
 from common.joblib_worker import gpu_names
 from common.stopping import Stopped, stoppable
-from common.sweeps import Outcome, State, SweepFailed, conclude, summary, with_agents
+from common.sweeps import Outcome, State, SweepFailed, check_apart, conclude, summary, with_agents
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked
@@ -80,12 +80,77 @@ def test_without_m_a_folder_is_a_list(agents: Path, tmp_path: Path) -> None:
         named_agents(str(tmp_path / "empty"))
 
 
+@pytest.fixture
+def trainings(tmp_path: Path) -> Path:
+    """A folder of two finished trainings, with what they keep beside their agents, and of one that is not finished."""
+    for seed, name in enumerate(("one", "two")):
+        for kept in ("agent-1of2", "agent", ".agent.0zb7wzpy"):
+            save_agent(tmp_path / f"runs/{name}/{kept}.safetensors", untrained_agent("compact", EnvOptions(), seed))
+        save_tensors(tmp_path / f"runs/{name}/{STATE}", {}, {"format": "coinrun-training-3"})
+    save_tensors(tmp_path / f"runs/begun/{STATE}", {}, {"format": "coinrun-training-3"})
+    return tmp_path / "runs"
+
+
+def test_a_trainings_folder_is_its_agent_and_a_folder_of_them_the_finished_ones(trainings: Path) -> None:
+    one, two = (str(trainings / f"{name}/agent.safetensors") for name in ("one", "two"))
+    assert agent_files(str(trainings / "one")) == [one]
+    assert agent_files(str(trainings)) == [one, two]
+    assert [name.rpartition("-")[0] for name, _ in named_agents([str(trainings)])] == ["one", "two"]
+    assert opened(f"agent={trainings}") == f"agent='{one}','{two}'"
+    with pytest.raises(InputError, match=r"begun is a training that is not finished: no agent.safetensors is in it"):
+        agent_files(str(trainings / "begun"))
+
+
+def test_a_sweep_over_a_folder_of_trainings_takes_the_finished_ones(trainings: Path) -> None:
+    done = run("collect", "-m", "agent=runs", "frames=64", "pool_frames=0", cwd=trainings.parent)
+    assert done.returncode == 0, done.stderr
+    assert "2 jobs: 2 done." in done.stdout
+    done = run("collect", "agent=runs/one", "frames=64", "pool_frames=0", cwd=trainings.parent)
+    assert "is finished; nothing to do." in done.stdout
+
+
 def test_an_empty_sweep_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "empty is a folder without agents" in refused("score", "-m", "agent=empty", cwd=tmp_path)
     sentence = refused("score", "-m", "agent=a.safetensors", "experiment=glob(nothing*)", cwd=tmp_path)
     assert sentence == "error: experiment=glob(nothing*) is an empty sweep; nothing matches it."
     assert "seed=range(3, 3) is an empty sweep" in refused("train", "-m", "seed=range(3, 3)", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("command", "keys"),
+    [
+        (("train", "train.total_steps=1e5,2e5", "seed=0,1"), "train.total_steps"),
+        (("train", "run.milestones=0,5"), "run.milestones"),
+        (("train", "run.evaluation_episodes=0,8", "hydra/launcher=joblib"), "run.evaluation_episodes"),
+        (("score", "agent=untrained:compact:0", "env_threads=1,2"), "env_threads"),
+        (("collect", "agent=untrained:compact:0", "env_threads=1,2"), "env_threads"),
+        (("score", "agent=untrained:compact:0", "bank=a/one.zip,b/one.zip"), "bank"),
+        (("report", "agent=untrained:compact:0,untrained:compact:1", "output=mine"), "agent"),
+        (("video", "agent=untrained:compact:0", "output=a.mp4", "first=0,9", "rate=5,9"), "rate"),
+        (("benchmark", "rounds=1,3"), "rounds"),
+        (("validate", "agent=untrained:compact:0", "only=planted,pairs"), "only"),
+        (("edit", "agent=untrained:compact:0", "env_threads=1,2"), "env_threads"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value[0],
+)
+def test_a_sweep_over_what_is_no_part_of_a_runs_name_is_refused(
+    command: tuple[str, ...], keys: str, tmp_path: Path
+) -> None:
+    script, *settings = command
+    sentence = refused(script, "-m", *settings, cwd=tmp_path)
+    assert sentence.startswith(f"error: Jobs 0 and {2 if 'seed=0,1' in settings else 1} of the sweep differ in {keys} ")
+    assert "and both would write " in sentence
+    assert not (tmp_path / "runs/train").exists()
+    assert "sweep over what is part of that name, or give each job a command of its own." in sentence
+
+
+def test_jobs_of_a_sweep_that_are_the_same_are_refused(tmp_path: Path) -> None:
+    sentence = refused("train", "-m", "seed=0,1,0", cwd=tmp_path)
+    assert sentence == "error: Jobs 0 and 2 of the sweep are the same: seed=0"
+    check_apart([["seed=0"], ["seed=1"], ["seed=0"]], ["a", None, "b"])
+    with pytest.raises(InputError, match=r"Jobs 1 and 2 of the sweep differ in a and c alone, and both would write x;"):
+        check_apart([["a=1", "b=1", "c=1"], ["a=2", "b=1", "c=2"], ["a=3", "b=1", "c=3"]], [None, "x", "x"])
 
 
 def test_a_launcher_that_is_not_installed_names_its_extra(tmp_path: Path) -> None:
@@ -148,7 +213,7 @@ def test_joblib_runs_every_job_and_once(tmp_path: Path, monkeypatch: pytest.Monk
     first = run(*command, cwd=tmp_path, fresh=True)
     assert first.returncode == 1
     assert first.stderr == "error: 4 jobs: 3 done, 1 failed.\n"
-    assert listed(first.stdout)[1].startswith("env.num_levels=-1 | failed | num_levels is -1; it must be positive")
+    assert listed(first.stdout)[1].startswith("env.num_levels=-1 | failed | env.num_levels is -1; it must be from 0 to")
     trained = [tmp_path / folder_of(levels) / "agent.safetensors" for levels in (5, 6, 7)]
     assert [load_agent(path).steps for path in trained] == [512] * 3
     alone = run(
