@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.checkpoint import CheckpointError
+from agents.checkpoint import CheckpointError, load_agent
 from agents.computation import Computation
 from agents.ppo import TrainingError
 from agents.recipe import TrainConfig
@@ -154,7 +154,7 @@ def test_a_stop_at_any_moment_loses_the_step_under_way_and_nothing_else(tmp_path
 def test_a_stop_during_the_evaluation_leaves_that_to_the_next_run(tmp_path: Path) -> None:
     config = replace(EVERY_UPDATE, checkpoint_minutes=1000, total_steps=256, evaluation_episodes=2)
     assert train(config, tmp_path, stop=Countdown(32 + 12 + 3)) is None
-    assert not (tmp_path / "agent.safetensors").exists()
+    assert load_agent(tmp_path / "agent.safetensors").evaluation == {}
     trainer = Trainer(config)
     read_state(tmp_path / STATE, trainer)
     assert trainer.finished

@@ -140,7 +140,7 @@ def test_a_package_of_the_same_name_does_not_stand_in_for_ours(tmp_path: Path, m
     monkeypatch.setenv("PYTHONPATH", str(namesakes(tmp_path / "namesakes")))
     done = run("curves", "--help", cwd=tmp_path, fresh=True)
     assert done.returncode == 0, done.stderr
-    assert refused("train", "env.num_levels=-5", cwd=tmp_path, fresh=True).startswith("error: num_levels is -5")
+    assert refused("train", "env.num_levels=-5", cwd=tmp_path, fresh=True).startswith("error: env.num_levels is -5")
 
 
 @pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
