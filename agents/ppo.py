@@ -13,7 +13,7 @@ from agents.computation import Computation
 from agents.networks import ActorCritic
 from rollouts.errors import InputError
 from rollouts.progress import Check, unhindered
-from rollouts.ranges import Coefficient, Count, CountOrNone, Positive, Rate, Share, check_ranges
+from rollouts.ranges import Coefficient, Count, CountOrNone, Positive, Rate, Share, check, check_ranges
 
 
 class TrainingError(InputError):
@@ -44,6 +44,7 @@ class PPOConfig:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        check(self.batch_size, Annotated[int, Interval(le=2**24)], "num_envs x rollout_steps")
         if self.batch_size % self.minibatches:
             raise InputError(
                 f"{self.num_envs} environments x {self.rollout_steps} steps do not divide into "

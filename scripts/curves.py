@@ -1,4 +1,4 @@
-"""Draw learning curves: python scripts/curves.py agents=[a/agent.safetensors,b/agent.safetensors] output=curves.png"""
+"""Draw learning curves: python scripts/curves.py 'agents=[runs/train/a,runs/train/b]' output=curves.png"""
 
 from pathlib import Path
 

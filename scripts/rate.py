@@ -1,6 +1,6 @@
 """Let people rate features, blind: the rating page on this machine, and what the ratings say.
 
-python scripts/rate.py agents=[a.safetensors,b.safetensors] raters=[anna,ben]
+python scripts/rate.py 'agents=[a.safetensors,b.safetensors]' 'raters=[anna,ben]'
 python scripts/rate.py export
 """
 

@@ -15,7 +15,7 @@ INTRODUCTION = """# The ladder
 
 Agents of `python scripts/ladder.py`, weights in float16, evaluated as they are:
 sampled actions, 95 % Wilson intervals, unseen levels from 2³⁰ on. Each file has its learning curve
-(`curves.py agents=[…]` draws it).
+(`curves.py 'agents=[…]'` draws it).
 """
 
 

@@ -158,6 +158,11 @@ def test_settings_that_cannot_be_are_refused(field: str, value: int) -> None:
         PPOConfig(**{field: value})
 
 
+def test_a_rollout_that_no_memory_holds_is_refused() -> None:
+    with pytest.raises(InputError, match=r"num_envs x rollout_steps is 4294967296; it must be at most 16,777,216"):
+        PPOConfig(num_envs=65_536, rollout_steps=65_536)
+
+
 def test_the_learning_rate_falls_with_the_square_root_of_steps() -> None:
     config = PPOConfig(decay_start=1000)
     assert [config.decay(steps) for steps in (0, 1000, 4000, 16_000)] == pytest.approx([1, 1, 0.5, 0.25])

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+import agents.training
 from agents.checkpoint import CheckpointError, load_agent, save_agent
 from agents.computation import Computation
+from agents.naming import AGENT
 from agents.ppo import PPOConfig, RewardNormaliser
 from agents.recipe import TrainConfig
+from agents.running import carry_on, finished
 from agents.states import STATE, going_on, lighten, read_state, write_state
 from agents.trainer import Progress, Trainer
 from agents.training import milestone_path, train
@@ -99,6 +102,29 @@ def test_episodes_that_the_clock_cuts_are_counted() -> None:
     assert scalars["cut_episodes"] == ended.count((0.0, 1000)) / 8
     trainer.recent.extend([(10.0, 1000), (0.0, 999), (0.0, 1000)])
     assert trainer.step().scalars["cut_episodes"] == (ended.count((0.0, 1000)) + 1) / len(trainer.recent)
+
+
+def test_the_agent_is_kept_before_it_is_evaluated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation that fails loses no training, and is all that the next start does, even without a state."""
+    config = replace(SMALL, total_steps=256, evaluation_episodes=2)
+
+    def fail(*arguments: object) -> None:
+        raise OSError("no memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(agents.training, "evaluate", fail)
+        with pytest.raises(OSError, match="no memory"):
+            carry_on(config, tmp_path)
+    trained = weights(tmp_path / AGENT)
+    assert not finished(tmp_path, config)
+    assert finished(tmp_path, replace(config, evaluation_episodes=0))
+    (tmp_path / STATE).unlink()
+    agent = carry_on(config, tmp_path)
+    assert agent is not None
+    assert set(agent.evaluation) == set(load_agent(tmp_path / AGENT).evaluation) == {"training", "unseen"}
+    assert torch.equal(weights(tmp_path / AGENT), trained)
+    assert finished(tmp_path, config)
+    assert not finished(tmp_path, replace(config, total_steps=512))
 
 
 def test_two_trainers_in_one_process_do_not_disturb_each_other() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import asdict, replace
 from pathlib import Path
+from shutil import copyfile
 
 import pandas as pd
 import pytest
@@ -278,3 +279,20 @@ def test_curves_are_drawn_of_agents_that_remember_them(agent: Path, tmp_path: Pa
     zoo = ROOT / "zoo/compact-hard-all.safetensors"
     assert run("curves", f"agents=[{zoo}]", "output=a.png", cwd=tmp_path, fresh=True).returncode == 0
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+    for name in ("one", "two"):
+        (tmp_path / f"runs/{name}").mkdir(parents=True)
+        copyfile(zoo, tmp_path / f"runs/{name}/agent.safetensors")
+    for agents, count in (("runs", 2), ("runs/one", 1), (f"[runs/two,{zoo}]", 2)):
+        done = run("curves", f"agents={agents}", "output=b.png", cwd=tmp_path)
+        assert f"b.png: {count} agents in {count} groups" in done.stdout, done.stderr
+
+
+def test_documents_quote_lists_for_shells_that_expand_them() -> None:
+    """zsh takes brackets for a pattern, and refuses one that matches no file."""
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "zoo").rglob("*.md")]
+    files += [*(ROOT / "conf").rglob("*.yaml"), *(ROOT / "scripts").glob("*.py")]
+    bare = re.compile(r"(?:^#|\.py |`).*(?<!['\w.])[a-z_.]+=\[(?!\s)")
+    assert bare.search("curves.py agents=[a,b]")
+    assert not bare.search("curves.py 'agents=[a,b]'")
+    found = [f"{path}: {line}" for path in files for line in path.read_text().splitlines() if bare.search(line)]
+    assert found == []

@@ -115,4 +115,4 @@ def test_a_rung_is_trained_rounded_evaluated_and_shipped_once(tmp_path: Path) ->
 
 
 def test_levels_that_would_be_shared_are_refused(tmp_path: Path) -> None:
-    assert "levels names 200000; a rung has 1 to 100000 levels" in refused("ladder", "levels=[200000]", cwd=tmp_path)
+    assert "levels is 200000; it must be from 1 to 100,000" in refused("ladder", "levels=[200000]", cwd=tmp_path)

@@ -102,11 +102,9 @@ def test_a_trainings_folder_is_its_agent_and_a_folder_of_them_the_finished_ones(
 
 
 def test_a_sweep_over_a_folder_of_trainings_takes_the_finished_ones(trainings: Path) -> None:
-    done = run("collect", "-m", "agent=runs", "frames=64", "pool_frames=0", cwd=trainings.parent)
-    assert done.returncode == 0, done.stderr
-    assert "2 jobs: 2 done." in done.stdout
-    done = run("collect", "agent=runs/one", "frames=64", "pool_frames=0", cwd=trainings.parent)
-    assert "is finished; nothing to do." in done.stdout
+    """So many that they would write one film."""
+    sentence = refused("video", "-m", "agent=runs", "output=a.mp4", cwd=trainings.parent)
+    assert sentence.startswith("error: Jobs 0 and 1 of the sweep differ in agent alone, and both would write a.mp4;")
 
 
 def test_an_empty_sweep_is_an_error(tmp_path: Path) -> None:

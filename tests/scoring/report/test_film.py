@@ -35,5 +35,13 @@ def test_a_film_shows_frame_and_overlay(tmp_path: Path) -> None:
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == 6  # type: ignore[attr-defined]
         assert film.info["duration"] == 100
+    with pytest.raises(InputError, match=r"^rate is 51; a GIF shows at most 50 pictures a second, an \.mp4 more\.$"):
+        write(tmp_path / "film.gif", sheets, 51)
+    for rate in (0, 241):
+        with pytest.raises(InputError, match=f"^rate is {rate}; it must be from 1 to 240\\.$"):
+            write(tmp_path / "film.mp4", sheets, rate)
+    write(tmp_path / "film.gif", sheets, 50)
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.info["duration"] == 20
     with pytest.raises(InputError, match=r"ends in neither \.mp4 nor \.gif"):
         write(tmp_path / "film.avi", sheets, 12)
