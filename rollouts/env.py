@@ -24,6 +24,8 @@ LAST_LEVEL = 2**31 - 1
 
 PROCGEN_ACTIONS = tuple(range(15))
 """Every action of procgen; a game's table says which of them differ."""
+RESET = -1
+"""What ends an episode at once."""
 
 
 @dataclass(frozen=True)

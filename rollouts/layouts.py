@@ -1,4 +1,4 @@
-"""Which levels begin alike: there are fewer layouts than levels, and an unseen level may have one that was trained on."""
+"""Which levels begin alike: layouts are fewer than levels, and an unseen level may have one that was trained on."""
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rollouts.coinrun.layouts import hashes
-from rollouts.env import EnvOptions, make_env, observe
+from rollouts.coinrun.layouts import KNOWN, hashes
+from rollouts.env import RESET, EnvOptions, make_env, observe
 from rollouts.errors import InputError
 from rollouts.procgen_state import GAME
 from rollouts.progress import Track, untracked
 
 HASHES: Mapping[str, Callable[[bytes], tuple[bytes, bytes]]] = {"coinrun": hashes}
 """For each game the hashes of the layout and of the picture that a state begins with."""
-RESET = -1
-"""The action that ends an episode at once."""
+KNOWN_SHARES: Mapping[str, Mapping[str, Mapping[int, tuple[float, float]]]] = {"coinrun": KNOWN}
+"""For each game and mode, what was measured of how many unseen levels begin as one of so many training levels."""
 MOST_LEVELS = 1_000_000
 """So many are looked at, at about 0.5 ms a level."""
 _ENVIRONMENTS = 32

@@ -1,4 +1,4 @@
-"""How many levels agents complete: python scripts/evaluate.py agent=runs/train/compact-hard-n100-s0 episodes=2048"""
+"""How many levels agents complete: python scripts/evaluate.py agent=runs/train/compact-hard-n100-s0 layouts=new"""
 
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from common.values import cores, whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from scoring.draw.completion import completion_figure
-from scoring.draw.words import NONE, percent_with_interval
+from scoring.draw.layouts import on_unseen_levels
+from scoring.draw.words import NONE, percent, percent_with_interval
 
 FILE, PICTURE = "evaluations.json", "completion.png"
 
@@ -32,7 +33,9 @@ def agents_of(spec: str | list[str]) -> list[Path]:
 
 def table(rows: list[Row]) -> Table:
     """A line an agent, by the number of levels and then by what the training cost."""
-    lines = Table("agent", "steps", "TFLOP", *(f"{levels} levels" for levels in LEVELS))
+    new = any(row.layouts == "new" for row in rows)
+    heads = ["agent", "steps", "TFLOP", *(f"{levels} levels" for levels in LEVELS)]
+    lines = Table(*heads[:-1], *(["unseen levels of new layouts", "left out"] if new else heads[-1:]))
     for row in sorted(rows, key=lambda row: (row.num_levels, row.flops or 0)):
         if row.levels == LEVELS[0]:
             same = {other.levels: other for other in rows if other.sha256 == row.sha256}
@@ -41,20 +44,24 @@ def table(rows: list[Row]) -> Table:
                 percent_with_interval(same[levels].completed, (same[levels].low, same[levels].high))
                 for levels in LEVELS
             ]
-            lines.add_row(row.agent, f"{row.steps:,}", flops, *shares)
+            left_out = [percent(same[LEVELS[1]].left_out)] if new else []
+            lines.add_row(row.agent, f"{row.steps:,}", flops, *shares, *left_out)
     return lines
 
 
 def task(config: DictConfig) -> None:
     values = plain(config)
     episodes, seed = whole(values["episodes"], "episodes"), whole(values["seed"], "seed")
+    layouts = str(values["layouts"])
     agents = {str(path.with_suffix("")): load_agent(path) for path in agents_of(values["agent"])}
     torch.set_num_threads(whole(values["torch_threads"], "torch_threads") or cores())
     tune_process()
     threads = whole(values["env_threads"], "env_threads") or cores()
     with locked(Path(values["output"])) as output:
-        rows = complete(output / FILE, agents, episodes, seed, threads, track)
+        rows = complete(output / FILE, agents, episodes, seed, threads, track, layouts)
         CONSOLE.print(table(rows))
+        if layouts == "all" and (note := on_unseen_levels(agent.options for agent in agents.values())):
+            CONSOLE.print(f"{note} layouts=new leaves these levels out.")
         CONSOLE.print(f"{output / FILE}: {rows[0].episodes:,} episodes of each, 95 % Wilson intervals, seed {seed}")
         if completion_figure(output / PICTURE, rows):
             CONSOLE.print(output / PICTURE)

@@ -13,6 +13,32 @@ import numpy as np
 from rollouts.coinrun.state import NAME, OWN
 from rollouts.procgen_state import Fields, State, read
 
+KNOWN = {
+    "easy": {
+        100: (0.115, 0.041),
+        200: (0.166, 0.077),
+        300: (0.203, 0.098),
+        1_000: (0.284, 0.131),
+        3_000: (0.312, 0.183),
+        10_000: (0.325, 0.224),
+        30_000: (0.334, 0.261),
+        100_000: (0.360, 0.297),
+    },
+    "hard": {
+        100: (0.101, 0.000),
+        200: (0.152, 0.000),
+        300: (0.202, 0.000),
+        1_000: (0.277, 0.001),
+        3_000: (0.311, 0.002),
+        10_000: (0.326, 0.003),
+        30_000: (0.336, 0.009),
+        100_000: (0.349, 0.028),
+    },
+}
+"""By mode and number of training levels: shares of unseen levels with a layout, and with a picture, of one of these.
+
+Of 2,048 levels, by `scripts/layouts.py`; docs/metrics.md has the intervals.
+"""
 _PLACED = ["type", "x", "y", "vx", "vy", "rx", "ry"]
 _DRAWN = [*_PLACED, "image_type", "image_theme"]
 
