@@ -8,12 +8,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from agents.checkpoint import Agent, fingerprint
 from agents.computation import frame_flops
-from agents.play import division, evaluate
+from agents.play import division, evaluate, every_level
 from rollouts.documents import write_json
 from rollouts.errors import InputError
+from rollouts.layouts import NewLayouts, check_range_of_levels
 from rollouts.progress import Track, untracked
 
 LEVELS = ("training", "unseen")
+LAYOUTS = ("all", "new")
+"""Of unseen levels: all, or those with a layout that none of the agent's training levels has."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Row:
     """An agent on its training levels or on unseen ones: `completed` of `episodes`, with Wilson's 95 % interval.
 
     `sha256` is that of the weights, `flops` what its training cost (None where the agent does not say), `seed` the
-    one that drew levels and actions.
+    one that drew levels and actions. Unseen levels are of `layouts`, of which `left_out` is the share that was not
+    played (0 where all are).
     """
 
     agent: str
@@ -37,11 +41,13 @@ class Row:
     low: float
     high: float
     mean_length: float
+    layouts: str = "all"
+    left_out: float = 0
 
     @property
-    def key(self) -> tuple[str, str, int, int]:
+    def key(self) -> tuple[str, str, int, int, str]:
         """What was measured; two rows with one key are one measurement."""
-        return self.sha256, self.levels, self.episodes, self.seed
+        return self.sha256, self.levels, self.episodes, self.seed, self.layouts
 
 
 ROWS = TypeAdapter(list[Row])
@@ -79,32 +85,42 @@ def complete(
     seed: int,
     threads: int = 1,
     track: Track = untracked,
+    layouts: str = "all",
 ) -> list[Row]:
     """The rows of `agents`, by name, each measured and added to the table at `path` unless it has them.
 
-    At least `episodes` are played on each kind of levels. Raises `InputError` for fewer than one, and for a file that
-    is no such table.
+    At least `episodes` are played on each kind of levels, of unseen ones those of `layouts`. Raises `InputError` for
+    fewer than one, for a file that is no such table, and where `layouts` is new for an agent that was trained on more
+    levels than can be looked at.
     """
     environments, share = division(episodes)
+    if layouts not in LAYOUTS:
+        raise InputError(f"layouts is '{layouts}'; it can be {' or '.join(LAYOUTS)}.")
+    if layouts == "new":
+        for name, agent in agents.items():
+            check_range_of_levels(agent.options, name)
     table = {row.key: row for row in read(path)}
     wanted = []
     for name, agent in agents.items():
         for levels in LEVELS:
-            key = (fingerprint(agent), levels, environments * share, seed)
+            of = layouts if levels == "unseen" else "all"
+            key = (fingerprint(agent), levels, environments * share, seed, of)
             wanted.append(key)
             if key not in table:
-                table[key] = _measure(name, agent, levels, episodes, seed, threads, track)
+                table[key] = _measure(name, agent, levels, episodes, seed, threads, track, of)
                 write(path, list(table.values()))
     return [table[key] for key in wanted]
 
 
 def _measure(
-    name: str, agent: Agent, levels: str, episodes: int, seed: int, threads: int, track: Track = untracked
+    name: str, agent: Agent, levels: str, episodes: int, seed: int, threads: int, track: Track, layouts: str
 ) -> Row:
     options = agent.options if levels == "training" else agent.options.unseen()
     environments, share = division(episodes)
-    with track(f"{name}, {levels} levels", environments * share) as update:
-        evaluation = evaluate(agent, options, episodes, seed, threads, update)
+    new = NewLayouts(agent.options, name, track) if layouts == "new" else None
+    what = f"{levels} levels" if new is None else f"{levels} levels of new layouts"
+    with track(f"{name}, {what}", environments * share) as update:
+        evaluation = evaluate(agent, options, episodes, seed, threads, update, every_level if new is None else new)
     low, high = evaluation.interval
     return Row(
         name,
@@ -120,4 +136,6 @@ def _measure(
         low,
         high,
         evaluation.mean_length,
+        layouts,
+        0 if new is None else new.known / new.asked,
     )

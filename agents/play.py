@@ -1,6 +1,6 @@
 """Playing: an agent as "observations in, actions out", and how well it does on given levels."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,20 @@ from numpy.typing import NDArray
 from agents.checkpoint import Agent
 from agents.computation import computes_bfloat16
 from agents.evaluation import Evaluation, wilson
-from rollouts.env import EnvOptions, make_env, observe
+from rollouts.env import RESET, EnvOptions, make_env, observe
 from rollouts.errors import InputError
 from rollouts.progress import Update, silent
 
 PRECISIONS = ("float32", "bfloat16")
 """Number formats in which a policy can be computed."""
+
+
+Choice = Callable[[Sequence[int]], NDArray[np.bool_]]
+"""Of levels (n,) those to be played (n,)."""
+
+
+def every_level(levels: Sequence[int]) -> NDArray[np.bool_]:
+    return np.ones(len(levels), dtype=bool)
 
 
 class Player:
@@ -83,27 +91,38 @@ def division(episodes: int) -> tuple[int, int]:
 
 
 def play(
-    agent: Agent, options: EnvOptions, episodes: int, seed: int, threads: int = 1, keep_last: bool = False
+    agent: Agent,
+    options: EnvOptions,
+    episodes: int,
+    seed: int,
+    threads: int = 1,
+    keep_last: bool = False,
+    chosen: Choice = every_level,
 ) -> Iterator[Episode]:
     """At least `episodes` episodes with sampled actions, each as it ends.
 
     Each environment of `division` plays the same number of episodes to the end, so that short episodes do not crowd
     out long ones. With the same seed and options every agent plays the same levels. `keep_last` takes 0.1 ms a step and
-    environment. Raises `InputError` for fewer than one episode.
+    environment. A level that is not `chosen` is left at once, and is no episode. Raises `InputError` for fewer than one
+    episode.
     """
     num, share = division(episodes)
     env = make_env(num, options, seed, threads)
     player = Player(agent, seed, "auto")
     running, steps, ended = np.zeros(num), np.zeros(num, dtype=int), np.zeros(num, dtype=int)
-    _, frames, _ = observe(env)
+    _, frames, first = observe(env)
+    left = np.zeros(num, dtype=bool)
     while (ended < share).any():
+        if first.any():
+            begun = [info["level_seed"] for info, new in zip(env.get_info(), first, strict=True) if new]
+            left[first] = ~chosen(begun)
         states: list[bytes] | None = env.callmethod("get_state") if keep_last else None
         actions = player(frames)
-        env.act(actions)
+        env.act(np.where(left, np.int32(RESET), actions))
         reward, frames, first = observe(env)
         running += reward
         steps += 1
-        for index in np.flatnonzero(first & (ended < share)):
+        for index in np.flatnonzero(first & ~left & (ended < share)):
             ended[index] += 1
             last = None if states is None else (states[index], int(actions[index]))
             yield Episode(float(running[index]), int(steps[index]), last)
@@ -117,13 +136,14 @@ def evaluate(
     seed: int,
     threads: int = 1,
     progress: Update = silent,
+    chosen: Choice = every_level,
 ) -> Evaluation:
     """How well an agent does in `play`; `progress` is told of each episode that ends.
 
     Raises `InputError` for fewer than one episode.
     """
     returns, lengths = [], []
-    for episode in play(agent, options, episodes, seed, threads):
+    for episode in play(agent, options, episodes, seed, threads, chosen=chosen):
         returns.append(episode.total)
         lengths.append(episode.length)
         progress(1)

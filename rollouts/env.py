@@ -33,6 +33,8 @@ ASSETS = Path(procgen.__file__).parent / "data" / "assets"
 
 PROCGEN_ACTIONS = tuple(range(15))
 """Every action of procgen; a game's table says which of them differ."""
+RESET = -1
+"""What ends an episode at once."""
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,8 @@ VERSION, END_OF_BUFFER = 0, struct.unpack("<i", b"\xfe\xca\xfe\xca")[0]
 """What every state begins with, and the mark that every game's own part ends in."""
 PLAYER = 0
 """The type of the entity that the agent moves, in every game."""
-MOST_ENTITIES, MOST_CELLS = 10_000, 4_096
+MOST_ENTITIES, MOST_CELLS = 4_000, 4_096
+"""What is read at all. `get_state` writes 2^20 bytes at most, and ends the process where a state has more."""
 _GENERATOR_TEXT = re.compile(rb"(?:\d{1,10} ){624}\d{1,3}")
 
 
@@ -198,18 +199,6 @@ def assemble(state: State) -> bytes:
         else:
             parts.append(part.tobytes())
     return b"".join(parts)
-
-
-def check_finite(values: Fields) -> None:
-    assert values.dtype.names is not None
-    for name in values.dtype.names:
-        if values.dtype[name].kind == "f" and not (np.abs(values[name]) < 1e6).all():
-            raise StateError(f"{name} is {np.ravel(values[name]).tolist()}; it must be a number of usual size.")
-
-
-def check_range(values: Fields, name: str, low: float, high: float) -> None:
-    if not low <= values[name] <= high:
-        raise StateError(f"{name} is {values[name]}; it must be between {low} and {high}.")
 
 
 def check_generator(generator: RandomGenerator, name: str) -> None:

@@ -1,4 +1,4 @@
-"""How many levels agents complete: python scripts/evaluate.py agent=runs/train/compact-hard-n100-s0 episodes=2048"""
+"""How many levels agents complete: python scripts/evaluate.py agent=runs/train/compact-hard-n100-s0 layouts=new"""
 
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from rollouts.errors import InputError
 from rollouts.locks import locked
 from rollouts.ranges import Episodes, Seed
 from scoring.draw.completion import completion_figure
-from scoring.draw.words import NONE, percent_with_interval
+from scoring.draw.layouts import on_unseen_levels
+from scoring.draw.words import NONE, percent, percent_with_interval
 
 FILE, PICTURE = "evaluations.json", "completion.png"
 
@@ -35,7 +36,9 @@ def agents_of(spec: str | list[str]) -> list[Path]:
 
 def table(rows: list[Row]) -> Table:
     """A line an agent, by the number of levels and then by what the training cost."""
-    lines = Table("agent", "steps", "TFLOP", *(f"{levels} levels" for levels in LEVELS))
+    new = any(row.layouts == "new" for row in rows)
+    heads = ["agent", "steps", "TFLOP", *(f"{levels} levels" for levels in LEVELS)]
+    lines = Table(*heads[:-1], *(["unseen levels of new layouts", "left out"] if new else heads[-1:]))
     for row in sorted(rows, key=lambda row: (row.num_levels, row.flops or 0)):
         if row.levels == LEVELS[0]:
             same = {other.levels: other for other in rows if other.sha256 == row.sha256}
@@ -44,7 +47,8 @@ def table(rows: list[Row]) -> Table:
                 percent_with_interval(same[levels].completed, (same[levels].low, same[levels].high))
                 for levels in LEVELS
             ]
-            lines.add_row(row.agent, f"{row.steps:,}", flops, *shares)
+            left_out = [percent(same[LEVELS[1]].left_out)] if new else []
+            lines.add_row(row.agent, f"{row.steps:,}", flops, *shares, *left_out)
     return lines
 
 
@@ -52,12 +56,15 @@ def task(config: DictConfig) -> None:
     values = plain(config)
     episodes, seed = whole(values["episodes"], "episodes", Episodes), whole(values["seed"], "seed", Seed)
     env_threads, torch_threads = (threads(values[key], key) for key in ("env_threads", "torch_threads"))
+    layouts = str(values["layouts"])
     agents = {str(path.with_suffix("")): load_agent(path) for path in agents_of(values["agent"])}
     torch.set_num_threads(torch_threads)
     tune_process()
     with locked(Path(values["output"]), warn=CONSOLE.print) as output:
-        rows = complete(output / FILE, agents, episodes, seed, env_threads, track)
+        rows = complete(output / FILE, agents, episodes, seed, env_threads, track, layouts)
         CONSOLE.print(table(rows))
+        if layouts == "all" and (note := on_unseen_levels(agent.options for agent in agents.values())):
+            CONSOLE.print(f"{note} layouts=new leaves these levels out.")
         CONSOLE.print(f"{output / FILE}: {rows[0].episodes:,} episodes of each, 95 % Wilson intervals, seed {seed}")
         if completion_figure(output / PICTURE, rows):
             CONSOLE.print(output / PICTURE)

@@ -48,7 +48,8 @@ def completion_figure(path: Path, rows: Sequence[Row]) -> bool:
                 label=name,
             )
         axis.set_xlabel("training so far, TFLOP")
-        axis.set_title(f"{levels} levels")
+        new = any(row.layouts == "new" for row in rows if row.levels == levels)
+        axis.set_title(f"{levels} levels{' of new layouts' if new else ''}")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("levels completed, %")
     handles, labels = axes[0].get_legend_handles_labels()

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from rollouts.documents import DocumentError, read_json, to_json, write_json
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
+from scoring.draw.layouts import on_unseen_levels
 from scoring.report.clips import Clip
 from scoring.report.data import Entry, clip_data, explained_data, meta, plain, view_data
 from scoring.report.definitions import named
@@ -118,6 +119,7 @@ def html(title: str, entries: Sequence[Entry], clips: Sequence[Clip]) -> str:
         near=NEAR,
         kinds=named(entries[0].score.game, records[0].version),
         completed=game.completed_words,
+        on_unseen_levels=on_unseen_levels(entry.agent.options for entry in entries),
     )
 
 

@@ -8,6 +8,7 @@ from rich.table import Table
 from agents.checkpoint import Agent, load_agent
 from agents.ladder import Rung
 from rollouts.files import write_atomically
+from scoring.draw.layouts import on_unseen_levels
 from scoring.draw.markdown import table
 from scoring.draw.words import percent_with_interval
 
@@ -54,7 +55,9 @@ def write_catalogue(folder: Path) -> None:
                 f"`{agent.training.get('command', '')}`",
             ]
         )
-    write_atomically(folder / "README.md", f"{INTRODUCTION}\n{table(heads, rows)}\n")
+    note = on_unseen_levels(agent.options for _, agent in agents)
+    parts = [INTRODUCTION, f"{table(heads, rows)}\n", *([f"{note}\n"] if note else [])]
+    write_atomically(folder / "README.md", "\n".join(parts))
 
 
 def completed(agent: Agent) -> list[str]:

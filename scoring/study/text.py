@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from rollouts.env import EnvOptions
+from scoring.draw.layouts import MODE, on_unseen_levels
 from scoring.draw.words import listed, percent, plain
 from scoring.study import sections, trend_sections
 from scoring.study.answer import Answer, at_default_layer, correlation, of_default_layer, rung_means
@@ -134,6 +136,9 @@ def limits(table: pd.DataFrame, answer: Answer) -> str:
         "agents complete all but a few of their training levels. What is found here holds for the beginning of a "
         "training."
     )
+    if MODE in answer.group.split(", ") and rows["unseen_completed"].notna().any():
+        trained = [EnvOptions(MODE, num_levels=int(levels)) for levels in answer.levels]
+        lines.append(f"- Unseen levels: {on_unseen_levels(trained)}")
     if answer.descriptive:
         seeds = "" if answer.a_rung[1] < 2 else " on every rung"
         lines.append(

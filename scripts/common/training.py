@@ -9,6 +9,7 @@ from agents.running import carry_on
 from agents.states import STATE
 from common.progress import CONSOLE, track
 from common.stopping import Stopped, stoppable
+from scoring.draw.layouts import on_unseen_levels
 from scoring.draw.words import percent
 
 
@@ -34,3 +35,5 @@ def print_evaluation(agent: Agent) -> None:
             f"  {levels} levels: {percent(evaluation.completed)} of {evaluation.episodes} completed "
             f"(95 % interval {low:.1%} to {high:.1%}), mean return {evaluation.mean_return:.2f}"
         )
+    if "unseen" in agent.evaluation and (note := on_unseen_levels([agent.options])):
+        CONSOLE.print(f"  {note}")

@@ -64,6 +64,9 @@ def put(scene: State, kind: int, x: float, y: float, alpha: float = 1.0, theme: 
         "alpha": alpha,
         "render_z": 1 if kind == ENEMY else 0,
         "is_reflected": 0,
+        "smart_step": kind == ENEMY,
+        "expire_time": 8 if kind == TRAIL else -1,
+        "life_time": 0,
     }.items():
         entity[name] = value
     scene.entities = np.concatenate([scene.entities, entity])

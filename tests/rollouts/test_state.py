@@ -1,18 +1,22 @@
 """The codec gives back every byte, and refuses what would abort the process."""
 
+import json
+import os
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from procgen import ProcgenGym3Env
 
-from rollouts.coinrun.state import SPACE, parse, serialize
-from rollouts.env import EnvOptions, make_env
+from rollouts import bank as banks
+from rollouts.coinrun.state import CRATE, ENEMY, SAW, SPACE, TRAIL, check, parse, serialize
+from rollouts.env import EnvOptions, make_env, observe
 from rollouts.procgen_state import PLAYER, State, StateError
-from scenes import HARD, played
+from scenes import HARD, empty_scene, played, put
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +24,14 @@ def data() -> bytes:
     return played(HARD, environments=8, every=40, samples=1, seed=3)[5][0]
 
 
-def test_2000_states_of_random_play_survive_unchanged() -> None:
-    hard = played(HARD, environments=64, every=9, samples=32)
-    easy = played(EnvOptions("easy", paint_velocity=False), environments=16, every=9, samples=8)
-    assert len(hard) >= 2000
-    for state, _ in hard + easy:
+def test_states_of_play_are_accepted_and_survive_unchanged() -> None:
+    """Random play of both modes, and a bank that an agent played."""
+    hard = played(HARD, environments=64, every=6, samples=32)
+    easy = played(EnvOptions("easy", paint_velocity=False), environments=64, every=6, samples=32)
+    bank = banks.load(Path(__file__).parents[1] / "data/9bebc94/bank.zip")
+    states = [state for state, _ in hard + easy] + [*bank.states, *(bank.next_states or ())]
+    assert len(states) >= 4096 + len(bank)
+    for state in states:
         assert serialize(parse(state)) == state
 
 
@@ -147,46 +154,114 @@ def test_entities_cells_and_generators_are_checked(data: bytes) -> None:
             serialize(broken)
 
 
-FUZZ = """
-import sys
-import numpy as np
-sys.path.insert(0, {tests!r})
-from rollouts.coinrun.state import parse, serialize
-from rollouts.procgen_state import StateError
-from rollouts.env import EnvOptions, make_env
-from scenes import HARD, played
-
-generator = np.random.default_rng({seed})
-env = make_env(1, HARD, 0)
-states = [state for state, _ in played(HARD, environments=8, every=25, samples=2)]
-refused = drawn = 0
-for trial in range({trials}):
-    data = bytearray(states[trial % len(states)])
-    # In turn: anywhere, in the options, in what stands before the grid, in CoinRun's own fields.
-    n = len(data)
-    start, end = [(0, n), (15, 90), (n - 33000, n - 16500), (n - 36, n)][trial % 4]
-    for _ in range(generator.integers(1, 3)):
-        data[generator.integers(start, end)] ^= 1 << generator.integers(8)
-    try:
-        state = parse(bytes(data))
-    except StateError:
-        refused += 1
-        continue
-    assert serialize(state) == bytes(data)
-    env.callmethod("set_state", [bytes(data)])
-    env.act(np.array([generator.integers(15)], dtype=np.int32))
-    env.observe()
-    drawn += 1
-print(refused, drawn)
-"""
+def many(state: State, kind: int, count: int, spread: float = 0) -> State:
+    """The state with more entities of a type, over the player."""
+    crowded = state.copy()
+    generator = np.random.default_rng(0)
+    x, y = float(state.agent["x"]), float(state.agent["y"])
+    for _ in range(count):
+        put(crowded, kind, x + generator.uniform(-spread, spread), y + generator.uniform(-spread, spread))
+    return crowded
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_flipped_bytes_are_refused_or_drawn_but_never_abort(seed: int) -> None:
-    """In a process of its own: procgen would take this one with it."""
-    script = FUZZ.format(tests=str(Path(__file__).parent), seed=seed, trials=1500)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    refused, drawn = map(int, done.stdout.split())
-    assert refused > 200
-    assert drawn > 200
+def test_what_moves_something_has_a_range() -> None:
+    scene = empty_scene()
+    saw, enemy, trail = (put(scene, kind, 20, 20) for kind in (SAW, ENEMY, TRAIL))
+    check(scene)
+    for part, name, value, index, sentence in (
+        ("entities", "grow_rate", 1e5, saw, "grow_rate of a saw is 100000; it must be 1."),
+        ("entities", "grow_rate", 1.06, trail, "grow_rate of a trail is 1.06; it must be between 0 and 1.05."),
+        ("entities", "rx", 1.2, enemy, "rx of an entity is 1.2; it must be between 0 and 1."),
+        ("entities", "vx", 1e3, 0, "vx of the player is 1000; it must be between -5 and 5."),
+        ("entities", "vy", 0.1, saw, "vy of a saw is 0.1; it must be 0."),
+        ("entities", "friction", 1e6, enemy, "friction of an enemy is 1e+06; it must be between 0 and 1."),
+        ("entities", "smart_step", 1, saw, "smart_step of a saw is 1; it must be 0."),
+        ("entities", "expire_time", 9, enemy, "expire_time of an enemy is 9; it must be between -2.14748e+09 and 0."),
+        ("entities", "life_time", 9, trail, "life_time of a trail is 9; it must be between 0 and 8."),
+        ("entities", "vrot", np.nan, 0, "vrot of the player is nan; it must be 0."),
+        ("world", "mixrate", 1e4, ..., "mixrate is 10000; it must be between 0 and 1."),
+        ("world", "max_jump", 6, ..., "max_jump is 6; it must be between 0.001 and 5."),
+        ("own", "air_control", 1e3, ..., "air_control is 1000; it must be between 0 and 1."),
+        ("own", "gravity", -1, ..., "gravity is -1; it must be between 0 and 5."),
+        ("episode", "timeout", 2**30, ..., "timeout is 1.07374e+09; it must be between 1 and 10000."),
+        ("episode", "episodes_remaining", 7, ..., "episodes_remaining is 7; it must be 0."),
+        ("game", "center_agent", 0, ..., "center_agent is 0; it must be 1."),
+    ):
+        with pytest.raises(StateError) as error:
+            check(_with(scene, part, name, value, index))
+        assert str(error.value) == sentence
+
+
+def test_there_are_no_more_entities_than_a_step_has_time_for() -> None:
+    scene = empty_scene()
+    for kind, count, sentence in (
+        (ENEMY, 65, "The state has an enemy 65 times; CoinRun has it at most 64 times."),
+        (TRAIL, 65, "The state has a trail of one age 65 times; CoinRun has it at most 64 times."),
+        (CRATE, 4, "The state has 4 crates at a place; CoinRun has at most 3."),
+    ):
+        check(many(scene, kind, count - 1))
+        with pytest.raises(StateError) as error:
+            check(many(scene, kind, count))
+        assert str(error.value) == sentence
+    apart = many(scene, CRATE, 64)
+    crates = apart.entities[1:]
+    crates["x"], crates["y"] = np.arange(64) % 8 * 2, np.arange(64) // 8 * 2
+    check(apart)
+
+
+def test_a_step_of_the_fullest_states_ends_at_once() -> None:
+    """As many enemies as may be among as many crates as may be; of 48 crates in two heaps a step takes minutes."""
+    env = make_env(1, HARD, 0)
+    generator = np.random.default_rng(0)
+    slowest = 0.0
+    for _ in range(5):
+        scene = many(many(empty_scene(), ENEMY, 64, 0.5), CRATE, 63)
+        number, (dx, dy) = np.arange(63), generator.uniform(0, 1, 2)
+        crates = scene.entities["type"] == CRATE
+        scene.entities["x"][crates] = 31 + dx + number // 3 % 3 * 1.001
+        scene.entities["y"][crates] = 29 + dy + number // 9 * 1.001
+        scene.entities["vx"][scene.entities["type"] == ENEMY] = 1
+        scene.agent["vx"], scene.agent["vy"] = 5, -5
+        scene.own["last_agent_y"], scene.world["max_jump"] = 100, 5
+        env.callmethod("set_state", [serialize(scene)])
+        observe(env)
+        began = time.perf_counter()
+        env.act(np.array([4], dtype=np.int32))
+        observe(env)
+        slowest = max(slowest, time.perf_counter() - began)
+    assert slowest < 5
+
+
+def fuzz(seed: int, trials: int, seconds: float) -> tuple[int, int]:
+    """How many mutations were refused and accepted, in a process of its own: procgen would take this one with it."""
+    script = Path(__file__).parent / "fuzz_states.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(seed), str(trials)],
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, f"It ended with {done.returncode} in trial {done.stderr[-1000:]}"
+    report = json.loads(done.stdout)
+    assert report["open_ended"] == [], "what comes after an accepted state is accepted"
+    assert report["slowest"] < 5
+    print(report)
+    for refused, accepted in report["counts"].values():
+        assert refused > 0
+        assert accepted > trials / 200
+    refused, accepted = np.sum(list(report["counts"].values()), axis=0)
+    assert refused + accepted == trials
+    return int(refused), int(accepted)
+
+
+def test_mutated_states_are_refused_or_played_on_from() -> None:
+    refused, accepted = fuzz(seed=0, trials=2000, seconds=180)
+    assert min(refused, accepted) > 500
+
+
+@pytest.mark.slow
+def test_100_000_mutated_states_are_refused_or_played_on_from() -> None:
+    refused, accepted = fuzz(seed=1, trials=100_000, seconds=3600)
+    assert min(refused, accepted) > 25_000

@@ -3,6 +3,7 @@
 import html as markup
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from agents.checkpoint import Agent
 from rollouts.bank import FrameBank
 from rollouts.coinrun.table import COINRUN
+from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.game import Kind
 from scoring.evidence import Evidence
@@ -74,7 +76,16 @@ def test_definitions_are_those_of_the_version(agent: Agent, bank: FrameBank, evi
     assert "top: platform top; left: wall facing left" in second
     assert "edge of the ground:" not in second
     for text in (first, second):
+        assert "On easy" not in text
         assert "surface" not in text.replace("surface: edge of the ground", "")
+
+
+def test_on_easy_the_page_tells_that_unseen_levels_are_not_all_new(
+    agent: Agent, bank: FrameBank, evidence: Evidence
+) -> None:
+    easy = replace(agent, options=EnvOptions("easy", num_levels=200))
+    told = "On easy unseen levels are not all new: with 200 training levels 16.6% of them have the layout"
+    assert told in page(easy, bank, evidence, 2)
 
 
 @pytest.mark.parametrize("version", VERSIONS)

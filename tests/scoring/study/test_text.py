@@ -118,6 +118,16 @@ def test_two_agents_a_rung_are_no_description_and_are_tested_within_seeds() -> N
     assert "Jonckheere" not in text(apart | {(levels, seed + 10): score for (levels, seed), score in apart.items()})
 
 
+def test_on_easy_it_is_told_that_unseen_levels_are_not_all_new() -> None:
+    for mode in ("easy", "hard"):
+        group = f"nature, {mode}"
+        found = table(ladder(RISING[:2])).assign(group=group)
+        found[["unseen_completed", "unseen_low", "unseen_high"]] = 0.5
+        told = results(found, [answer(found, group)], {group: ""}, [])
+        assert ("- Unseen levels: On easy unseen levels are not all new" in told) == (mode == "easy")
+        assert ("with 100 training levels 11.5% of them" in told) == (mode == "easy")
+
+
 def test_the_shape_of_peoples_ratings_belongs_to_their_rungs() -> None:
     assert list(RUNGS) == list(published().levels)
     assert "as people rated" in text(ladder(RISING))
