@@ -21,8 +21,8 @@ PRECISIONS = ("float32", "bfloat16")
 class Player:
     """Samples procgen actions (n,) for frames (n, 64, 64, 3) uint8 from the agent's policy, from a seed of its own.
 
-    The policy is computed in the number format `precision`; `auto` is bfloat16 where the processor computes in it, as in
-    training. Raises `InputError` for any other.
+    The policy is computed in the number format `precision`; `auto` is bfloat16 where the processor computes in it, as
+    in training. Raises `InputError` for any other.
     """
 
     def __init__(self, agent: Agent, seed: int, precision: str = "float32") -> None:
