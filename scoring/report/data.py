@@ -81,6 +81,7 @@ def surprises(view: View) -> list[dict[str, Any]]:
     return [
         {"word": word, "frames": [[frame, view.advantage[frame]] for frame in frames]}
         for word, frames in (("better than expected", better), ("worse than expected", worse))
+        if frames
     ]
 
 

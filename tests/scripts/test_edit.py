@@ -1,6 +1,7 @@
 """The command that edits features out of an agent."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import edit
 from agents.banks import BankSettings
 from agents.checkpoint import save_agent, untrained_agent
 from agents.failures import Failures
+from agents.naming import only_agent
 from commands import configuration, run
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
-from scoring.editing.request import EPISODES, EditConfig
+from scoring.editing.request import EPISODES, EditConfig, requested
+from scoring.editing.run import read_played
 from scoring.editing.table import failures_table
 from scoring.settings import ScoreConfig
 
@@ -122,3 +125,14 @@ def test_a_table_of_failures() -> None:
     some = Failures(unedited.levels, 20, counts | {"completed": 14, "unknown": 1})
     table = failures_table({"unedited": unedited, "without 0": some})
     assert list(table.columns[-1].cells) == ["0.0 (0.0–16.1)", "5.0 (0.9–23.6)"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", "whole"])
+def test_a_damaged_result_is_played_again(agent: Path, tmp_path: Path, content: str) -> None:
+    chosen = edit.settings(configuration("edit", f"agent={agent}", "features=channels", "feature=0"))
+    request = requested(*only_agent(str(agent)), chosen, None)
+    path = tmp_path / "edit.json"
+    for played in ([], {"unedited": {}}, {"unedited": {"levels": 1}}, "x", None):
+        path.write_text(json.dumps({**asdict(request), "played": played}) if content == "whole" else content)
+        assert read_played(path, request) == {}
+    assert read_played(tmp_path / "missing.json", request) == {}

@@ -112,8 +112,13 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path, tmp_path: Path) -> 
         {"seed": 1},
         {"steps": 10},
         {"frames": 128},
-        {"bank": "runs/collect/shared/bank.zip"},
+        {"bank": str(tmp_path / "one/bank.zip")},
+        {"bank": str(tmp_path / "other/one/bank.zip")},
     ]
+    for change in changes[-2:]:
+        path = Path(str(change["bank"]))
+        path.parent.mkdir(parents=True)
+        path.write_text(str(path))
     assert len({report.folder(config | change) for change in changes}) == len(changes)
     assert report.folder(config | {"layer": "2b"}) == report.folder(config)
     assert report.folder(config | {"output": tmp_path}) == str(tmp_path)

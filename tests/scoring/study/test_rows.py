@@ -11,10 +11,11 @@ from agents.banks import BankSettings
 from agents.checkpoint import untrained_agent
 from rollouts.bank import FrameBank
 from rollouts.coinrun.table import COINRUN
+from rollouts.documents import read_json, to_json
 from rollouts.env import EnvOptions
 from scoring.evidence import Evidence
 from scoring.settings import ScoreConfig
-from scoring.study import rows
+from scoring.study import rows, run
 from scoring.study.rows import Study, StudyBank, rows_of, settings_of
 from scoring.study.table import FEATURES
 
@@ -34,6 +35,50 @@ def test_version_1_is_scored_beside_it_at_the_default_layer_without_controls(tmp
     assert settings_of(study, AGENT, "1a", FEATURES) == [
         replace(elsewhere, features=features) for features in ("nmf", "channels")
     ]
+
+
+def test_banks_that_are_not_the_same_have_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Levels and number format, too: no bank stands for another."""
+    paths = []
+    monkeypatch.setattr(run, "load_or_play", lambda path, *_: paths.append(path.name))
+    for settings in (
+        BankSettings(),
+        BankSettings(levels="training"),
+        BankSettings(precision="bfloat16"),
+        BankSettings(seed=1),
+        BankSettings(frames=64),
+        BankSettings(pool_frames=64),
+    ):
+        for players in ([("a", AGENT)], [("a", untrained_agent("nature", EnvOptions(), 1))]):
+            run.bank_of(Study(tmp_path, settings, SMALL), "own", "own", players)
+    assert len(set(paths)) == len(paths) == 12
+    assert paths[0].endswith("-spread-512+512-s0.zip")
+    assert paths[2].endswith("-spread-512+512-s0-training.zip")
+
+
+def test_scores_of_before_and_of_another_bank_are_made_again(
+    bank: FrameBank, evidence: Evidence, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    monkeypatch.setattr(rows, "gather", lambda bank: evidence)
+    explain = rows.explain
+    monkeypatch.setattr(rows, "explain", lambda *arguments: calls.append(1) or explain(*arguments))
+    study, shown = Study(tmp_path, BankSettings(), replace(SMALL, version=1)), StudyBank("own", bank)
+
+    def score(shown: StudyBank) -> int:
+        calls.clear()
+        list(rows_of(study, "it", AGENT, shown, ["2a"], ["channels"]))
+        return len(calls)
+
+    assert [score(shown), score(shown)] == [1, 0]
+    path = tmp_path / "scores/it-own-2a.json"
+    assert score(StudyBank("own", replace(bank, rewards=bank.rewards + 1))) == 1
+    monkeypatch.setattr(rows, "CODE", 99)
+    assert [score(shown), score(shown)] == [1, 0]
+    document = read_json(path)
+    for damaged in ("", "[]", "null", "{", to_json({**document, "basis": {"weights_sha256": "a", "bank_sha256": "b"}})):
+        path.write_text(damaged)
+        assert [score(shown), score(shown)] == [1, 0]
 
 
 def test_a_study_of_version_1_has_nothing_beside_it(tmp_path: Path) -> None:
