@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.checkpoint import Agent, CheckpointError, halve, load_agent, save_agent
+from agents.checkpoint import Agent, halve, load_agent, save_agent
 from agents.ladder import Rung
 from agents.play import evaluate
 from agents.recipe import TrainConfig
 from agents.running import finished
 from agents.states import KEPT, PREVIOUS, STATE, lighten
+from agents.tensors import CheckpointError
 from rollouts.progress import Track, untracked
 
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agents.checkpoint import CheckpointError, load_agent
+from agents.checkpoint import load_agent
 from agents.computation import choose
 from agents.distillation import DistillationConfig
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from agents.states import STATE, check_same_run, latest, steps_so_far
+from agents.tensors import CheckpointError
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked

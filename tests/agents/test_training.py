@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from agents.checkpoint import CheckpointError, load_agent, save_agent
+from agents.checkpoint import load_agent, save_agent
 from agents.computation import Computation
 from agents.ppo import PPOConfig, RewardNormaliser
 from agents.recipe import TrainConfig
 from agents.states import STATE, lighten, read_state, write_state
+from agents.tensors import CheckpointError
 from agents.trainer import Trainer
 from agents.training import milestone_path, train
 from rollouts.env import FIRST_UNSEEN_LEVEL, EnvOptions, make_env, observe

@@ -14,9 +14,10 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import common.values
-from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
+from agents.checkpoint import load_agent, save_agent, untrained_agent
 from agents.naming import agent_files, named_agents
 from agents.states import STATE
+from agents.tensors import load_tensors
 from commands import ROOT, refused, run
 from common.joblib_worker import gpu_names
 from common.stopping import Stopped, stoppable
