@@ -8,6 +8,7 @@ from typing import Any
 from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from rollouts.files import visible
 
 
 def named_agents(spec: str | Sequence[str]) -> list[tuple[str, Agent]]:
@@ -41,7 +42,7 @@ def agent_files(spec: str) -> list[str]:
     folder = Path(spec)
     if not folder.is_dir():
         return [spec]
-    files = sorted(str(path) for path in folder.glob("*.safetensors"))
+    files = [str(path) for path in visible(folder, "*.safetensors")]
     if not files:
         raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it.")
     return files

@@ -1,20 +1,34 @@
 """Frame banks: frames of play together with the exact game states that drew them."""
 
-import json
-import lzma
-import struct
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from rollouts import documents
+from rollouts.archives import DAMAGED, METHOD, Archive, reading
+from rollouts.bank_content import (
+    ARRAYS,
+    LENGTH,
+    METADATA,
+    SCHEMA,
+    STATES,
+    BankMetadata,
+    check_values,
+    headers,
+    read_states,
+)
+from rollouts.documents import Part
 from rollouts.env import EnvOptions, renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
+from rollouts.parsers import PARSERS
 
 FORMAT = "coinrun-bank-1"
+LARGEST_METADATA = 2**20
 
 
 class BankError(InputError):
@@ -77,24 +91,76 @@ def describe(options: EnvOptions) -> str:
     return f"{options.distribution_mode}, velocity {'painted' if options.paint_velocity else 'not painted'}"
 
 
-_ARRAYS = (
-    "frames",
-    "actions",
-    "rewards",
-    "environment",
-    "time",
-    "episode",
-    "level",
-    "player",
-    "pool",
-    "pool_environment",
-    "next_frames",
-)
+def sha256(bank: FrameBank) -> str:
+    """The digest of everything in a bank, which its file has in its metadata."""
+    return documents.content_sha256(_metadata(bank), _parts(bank))
 
 
 def save(path: str | Path, bank: FrameBank) -> None:
     """Write one compressed file, atomically."""
-    metadata = {
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", METHOD) as archive:
+        archive.writestr(METADATA, documents.sealed(_metadata(bank), _parts(bank)))
+        for name in ARRAYS:
+            values = getattr(bank, name)
+            if values is not None:
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, np.ascontiguousarray(values), allow_pickle=False)
+        # A state and the next one are alike, so they stand side by side for the compressor.
+        pairs = zip(bank.states, bank.next_states, strict=True) if bank.next_states else ((s,) for s in bank.states)
+        archive.writestr(STATES, b"".join(LENGTH.pack(len(state)) + state for pair in pairs for state in pair))
+
+
+def load(path: str | Path, frames: int | None = None) -> FrameBank:
+    """Read a bank that `save` wrote; `frames` is how many it must hold at least.
+
+    Sizes are checked before anything is unpacked, every state is parsed, and all content is compared with its digest
+    where the file has one. Raises `BankError` for a file that is missing, damaged, no bank, or too small.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BankError(f"There is no bank at {path}.")
+    try:
+        with reading(path) as archive:
+            document = documents.read(archive.read(METADATA, LARGEST_METADATA))
+            if document.get("format") != FORMAT:
+                raise BankError(f"{path} holds '{document.get('format')}', not a bank ('{FORMAT}').")
+            bank = _read(archive, documents.fit(SCHEMA, document))
+        documents.check_seal(document, _parts(bank))
+    except BankError:
+        raise
+    except documents.DocumentError as error:
+        raise BankError(f"{path} {error}") from error
+    except DAMAGED as error:
+        raise BankError(f"{path} is not a complete bank: {' '.join(str(error).split()).rstrip('.')}.") from error
+    if frames is not None and len(bank) < frames:
+        raise BankError(f"{path} has {len(bank)} frames, {frames} were asked for.")
+    return bank
+
+
+def _read(archive: Archive, metadata: BankMetadata) -> FrameBank:
+    """The small arrays first, then the states, each of which must be one, then the frames."""
+    found = headers(archive)
+    small = {name: archive.array(f"{name}.npy", found[name]) for name in ARRAYS if len(found[name].shape) == 1}
+    check_values(metadata, small)
+    step = 2 if "next_frames" in found else 1
+    with archive.open(STATES) as file:
+        states = read_states(file, step * len(small["actions"]), PARSERS[metadata.options.game])
+    large = {name: archive.array(f"{name}.npy", header) for name, header in found.items() if name not in small}
+    return FrameBank(
+        metadata.kind,
+        metadata.options,
+        metadata.renderer,
+        metadata.players,
+        metadata.seed,
+        states=states[::step],
+        next_states=states[1::2] if step == 2 else None,
+        **small,
+        **large,
+    )
+
+
+def _metadata(bank: FrameBank) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "kind": bank.kind,
         "options": asdict(bank.options),
@@ -102,76 +168,15 @@ def save(path: str | Path, bank: FrameBank) -> None:
         "players": list(bank.players),
         "seed": bank.seed,
     }
-    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_LZMA) as archive:
-        archive.writestr("metadata.json", json.dumps(metadata))
-        for name in _ARRAYS:
-            values = getattr(bank, name)
-            if values is not None:
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, np.ascontiguousarray(values), allow_pickle=False)
-        # A state and the next one are alike, so they stand side by side for the compressor.
-        pairs = zip(bank.states, bank.next_states, strict=True) if bank.next_states else ((s,) for s in bank.states)
-        packed = b"".join(struct.pack("<I", len(state)) + state for pair in pairs for state in pair)
-        archive.writestr("states.bin", packed)
 
 
-def load(path: str | Path, frames: int | None = None) -> FrameBank:
-    """Read a bank that `save` wrote; `frames` is how many it must hold at least.
-
-    Raises `BankError` for a file that is missing, damaged, no bank, or too small.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise BankError(f"There is no bank at {path}.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            metadata = json.loads(archive.read("metadata.json"))
-            if metadata.get("format") != FORMAT:
-                raise BankError(f"{path} holds '{metadata.get('format')}', not a bank ('{FORMAT}').")
-            arrays = {}
-            for name in _ARRAYS:
-                if f"{name}.npy" in archive.namelist():
-                    with archive.open(f"{name}.npy") as file:
-                        arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
-            states = _unpack(archive.read("states.bin"))
-        step = 2 if "next_frames" in arrays else 1
-        bank = FrameBank(
-            metadata["kind"],
-            EnvOptions(**metadata["options"]),
-            metadata["renderer"],
-            tuple(metadata["players"]),
-            metadata["seed"],
-            states=states[::step],
-            next_states=states[1::2] if step == 2 else None,
-            **arrays,
-        )
-    except BankError:
-        raise
-    except (
-        zipfile.BadZipFile,
-        lzma.LZMAError,
-        EOFError,
-        OSError,
-        KeyError,
-        TypeError,
-        ValueError,
-        struct.error,
-    ) as error:
-        raise BankError(f"{path} is not a complete bank: {error}.") from error
-    if len(bank.states) != len(bank):
-        raise BankError(f"{path} is not a complete bank: {len(bank)} frames but {len(bank.states)} states.")
-    if frames is not None and len(bank) < frames:
-        raise BankError(f"{path} has {len(bank)} frames, {frames} were asked for.")
-    return bank
-
-
-def _unpack(packed: bytes) -> tuple[bytes, ...]:
-    states, offset = [], 0
-    while offset < len(packed):
-        (length,) = struct.unpack_from("<I", packed, offset)
-        offset += 4
-        if offset + length > len(packed):
-            raise BankError("The bank's states are cut short.")
-        states.append(packed[offset : offset + length])
-        offset += length
-    return tuple(states)
+def _parts(bank: FrameBank) -> dict[str, Part]:
+    """What the digest covers: every array, and the states one after another with their lengths."""
+    arrays = {name: getattr(bank, name) for name in ARRAYS}
+    parts: dict[str, Part] = {
+        name: (values.dtype.str, values.shape, values) for name, values in arrays.items() if values is not None
+    }
+    for name, states in (("states", bank.states), ("next_states", bank.next_states)):
+        if states is not None:
+            parts[name] = "bytes", tuple(map(len, states)), b"".join(states)
+    return parts

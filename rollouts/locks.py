@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from rollouts.errors import InputError
+from rollouts.files import sweep
 
 FILE, SOFT_FILE = ".lock", ".lock.soft"
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
@@ -26,7 +27,8 @@ def locked(folder: Path, waiting: Callable[[str], None] | None = None) -> Iterat
 
     While another process holds it, raise `InUse`; or wait, where `waiting` is given, which is called once with a
     sentence. On a file system without locks a file stands for the lock; one that a dead process of this machine left
-    behind counts for nothing, one of another machine has to be deleted by hand. Raises `InputError` when the folder
+    behind counts for nothing, one of another machine has to be deleted by hand. Old files that interrupted writes left
+    in the folder are removed. Raises `InputError` when the folder
     cannot be written.
     """
     try:
@@ -41,6 +43,7 @@ def locked(folder: Path, waiting: Callable[[str], None] | None = None) -> Iterat
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
     try:
+        sweep(folder)
         yield folder
     finally:
         lock.release()
