@@ -12,6 +12,7 @@ from rollouts.documents import Positive, Sha256, Whole
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions
 
 Action = Annotated[int, Field(ge=0, lt=len(PROCGEN_ACTIONS))]
+Cost = Annotated[float, Field(ge=0)]
 Curve = list[tuple[Whole, float]]
 
 
@@ -35,9 +36,9 @@ class Epochs:
 class Training:
     """What is read of how an agent was trained; whatever else is kept there is for people."""
 
-    flops: Annotated[float, Field(ge=0)] | None = None
-    ppo: Epochs | None = None
-    distillation: Imitation | None = None
+    flops: Cost = 0
+    ppo: Epochs = Epochs(1)
+    distillation: Imitation = Imitation("", 0, 1, 1, 0)
     command: str = ""
 
 
@@ -96,7 +97,7 @@ class StateMetadata:
     curve: Curve
     recent: list[tuple[float, Whole]]
     normaliser: tuple[float, Annotated[float, Field(ge=0)], Annotated[float, Field(gt=0)]]
-    flops: Annotated[float, Field(ge=0)] | None = None
+    flops: Cost = 0
     distillation: Imitation | None = None
     sha256: Sha256 | None = None
 

@@ -60,8 +60,10 @@ def write_state(path: Path, trainer: Trainer) -> None:
     )
 
 
-def read_state(path: Path, trainer: Trainer) -> None:
-    """Put a trainer where `write_state` found one. All is read and checked before anything is changed.
+def read_state(path: Path, trainer: Trainer) -> bool:
+    """Put a trainer where `write_state` found one; returns whether the file has a digest.
+
+    All is read and checked before anything is changed.
 
     A state that was written on a GPU, or is read on one, goes on with new episodes. Raises `CheckpointError` for
     a damaged file, a run with other settings, or another build of the renderer.
@@ -104,6 +106,7 @@ def read_state(path: Path, trainer: Trainer) -> None:
     normaliser.mean, normaliser.variance, normaliser.count = metadata["normaliser"]
     trainer.recent.extend((float(value), int(length)) for value, length in metadata["recent"])
     agent.curve = [(int(steps), float(value)) for steps, value in metadata["curve"]]
+    return documents.DIGEST in metadata
 
 
 def check_same_run(path: Path, metadata: dict[str, Any], config: TrainConfig) -> None:
@@ -155,7 +158,9 @@ def resume(trainer: Trainer, folder: Path, warn: Callable[[str], None]) -> None:
     states = [folder / name for name in names if name == STATE or (folder / name).exists()]
     for number, state in enumerate(states, start=1):
         try:
-            return read_state(state, trainer)
+            if not read_state(state, trainer):
+                warn(f"{state} was written before files had digests, so damage would not be noticed.")
+            return
         except Damaged as error:
             if number == len(states):
                 raise

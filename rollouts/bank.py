@@ -43,6 +43,7 @@ class FrameBank:
     `environment`, `time` (sample within the environment), `episode` (unique in the bank), `level` and `player` (N,)
     say where it comes from. `next_frames` and `next_states` are one step later, or None. `pool` (M, 64, 64, 3) with
     `pool_environment` (M,) are the frames that features are fitted on. `players` names the agents that played.
+    `checked` is false where the file is of before files had a digest.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class FrameBank:
     pool_environment: NDArray[np.int32]
     next_frames: NDArray[np.uint8] | None = None
     next_states: tuple[bytes, ...] | None = None
+    checked: bool = True
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -154,6 +156,7 @@ def _read(archive: Archive, metadata: BankMetadata) -> FrameBank:
         metadata.seed,
         states=states[::step],
         next_states=states[1::2] if step == 2 else None,
+        checked=metadata.sha256 is not None,
         **small,
         **large,
     )

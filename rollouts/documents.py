@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,3 +83,16 @@ def check_seal(document: Mapping[str, Any], parts: Mapping[str, Part]) -> None:
     """Raises `DocumentError` where a document has a digest, and it is not that of this content."""
     if DIGEST in document and document[DIGEST] != content_sha256(document, parts):
         raise DocumentError("is damaged: its content does not have the SHA-256 that was written with it.")
+
+
+class Checked(Protocol):
+    """What was read from a file that had a digest, or none."""
+
+    @property
+    def checked(self) -> bool: ...
+
+
+def without_digest(read: Mapping[str, Checked]) -> str | None:
+    """A sentence on what was read from files that have no digest, by name; None where all have one."""
+    names = [name for name, one in read.items() if not one.checked]
+    return f"{', '.join(names)}: written before files had digests, so damage would not be noticed." if names else None

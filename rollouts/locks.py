@@ -28,8 +28,7 @@ def locked(folder: Path, waiting: Callable[[str], None] | None = None) -> Iterat
     While another process holds it, raise `InUse`; or wait, where `waiting` is given, which is called once with a
     sentence. On a file system without locks a file stands for the lock; one that a dead process of this machine left
     behind counts for nothing, one of another machine has to be deleted by hand. Old files that interrupted writes left
-    in the folder are removed. Raises `InputError` when the folder
-    cannot be written.
+    in the folder are removed. Raises `InputError` when the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from agents.naming import agent_files
 from common.command import main, plain
 from common.progress import CONSOLE, track
 from common.values import cores, whole
+from rollouts.documents import without_digest
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from scoring.draw.completion import completion_figure
@@ -55,6 +56,8 @@ def task(config: DictConfig) -> None:
     with locked(Path(values["output"])) as output:
         rows = complete(output / FILE, agents, episodes, seed, threads, track)
         CONSOLE.print(table(rows))
+        if unsure := without_digest(agents):
+            CONSOLE.print(unsure)
         CONSOLE.print(f"{output / FILE}: {rows[0].episodes:,} episodes of each, 95 % Wilson intervals, seed {seed}")
         if completion_figure(output / PICTURE, rows):
             CONSOLE.print(output / PICTURE)

@@ -14,6 +14,7 @@ from agents.naming import differences, named_agents
 from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.values import picked
+from rollouts.documents import without_digest
 from rollouts.errors import InputError
 from scoring.features.kinds import shown_kinds
 from scoring.pipeline import check
@@ -69,6 +70,8 @@ def task(config: DictConfig) -> None:
             return
         bank = obtain(bank_settings, agents, track, CONSOLE.print)
         check_players(bank, agents, bank_settings.bank)
+        if unsure := without_digest({**dict(agents), bank_settings.bank: bank}):
+            CONSOLE.print(unsure)
         scores = score_agents(agents, bank, scoring, track)
         played = obtain(bank_settings.trajectory, agents[:1], track, CONSOLE.print)
         CONSOLE.print(f"Open {write_report(run, agents, scores, played, targets, made, track)}")

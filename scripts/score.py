@@ -12,6 +12,7 @@ from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked
+from rollouts.documents import without_digest
 from scoring.naming import score_folder
 from scoring.output import finished, write_score
 from scoring.pipeline import check
@@ -40,6 +41,8 @@ def task(config: DictConfig) -> str | None:
             return FINISHED
         bank = obtain(bank_settings, [(name, agent)], track, CONSOLE.print)
         bank.check_options(agent.options, name)
+        if unsure := without_digest({name: agent, bank_settings.bank: bank}):
+            CONSOLE.print(unsure)
         score = score_tracked(name, agent, bank, gather_tracked(bank, scoring, track), scoring, track)
         paths = write_score(run, name, score, bank)
         CONSOLE.print(comparison([(name, score.record)]))
