@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrained_agent
 from agents.evaluation import Evaluation
 from agents.tensors import CheckpointError, save_tensors
-from flips import flips, header_end, sample
+from flips import check_flips, flips, header_end, sample
 from rollouts.documents import without_digest
 from rollouts.env import EnvOptions
 
@@ -33,22 +33,12 @@ def content(agent: Agent) -> tuple[Any, ...]:
     return fingerprint(agent), agent.metadata(), agent.checked
 
 
-def check_flips(path: Path, bits: list[int]) -> None:
-    whole = content(small(path))
-    for bit in flips(path, bits):
-        try:
-            agent = load_agent(path)
-        except CheckpointError as error:
-            assert re.fullmatch(rf"{re.escape(str(path))} [^\n]*\.", str(error)), f"bit {bit}: {error}"
-        else:
-            assert content(agent) == whole, f"bit {bit}"
-
-
 def test_a_flipped_bit_is_refused_or_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "agent.safetensors"
     small(path)
     end = header_end(path)
-    check_flips(path, sample(0, end, 150) + sample(end, path.stat().st_size, 50))
+    bits = sample(0, end, 150) + sample(end, path.stat().st_size, 50)
+    check_flips(path, bits, lambda: content(load_agent(path)), CheckpointError)
 
 
 @pytest.mark.slow
@@ -56,7 +46,8 @@ def test_every_flipped_bit_of_the_header_is_refused_or_changes_nothing(tmp_path:
     path = tmp_path / "agent.safetensors"
     small(path)
     end = header_end(path)
-    check_flips(path, list(range(8 * end)) + sample(end, path.stat().st_size, 2000))
+    bits = [*range(8 * end), *sample(end, path.stat().st_size, 2000)]
+    check_flips(path, bits, lambda: content(load_agent(path)), CheckpointError)
 
 
 def test_a_flipped_bit_in_the_weights_is_told_as_damage(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files with one bit of them flipped."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,3 +26,18 @@ def sample(first: int, end: int, count: int) -> list[int]:
 def header_end(path: Path) -> int:
     """Where the tensors of a safetensors file begin."""
     return 8 + int.from_bytes(path.read_bytes()[:8], "little")
+
+
+def check_flips(path: Path, bits: Iterable[int], read: Callable[[], object], error: type[Exception]) -> None:
+    """With any of these bits flipped, `read` gives what the whole file gives, or one sentence that names the file."""
+    whole, sentences = read(), []
+    for bit in flips(path, bits):
+        try:
+            found = read()
+        except error as refused:
+            sentences.append(str(refused))
+        else:
+            assert found == whole, f"bit {bit}"
+    assert sentences
+    for sentence in sentences:
+        assert re.fullmatch(rf"{re.escape(str(path))}:? [^\n]*\.", sentence), sentence
