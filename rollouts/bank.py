@@ -142,7 +142,7 @@ def load(path: str | Path, frames: int | None = None) -> FrameBank:
 def _read(archive: Archive, metadata: BankMetadata) -> FrameBank:
     """The small arrays first, then the states, each of which must be one, then the frames."""
     found = headers(archive)
-    small = {name: archive.array(f"{name}.npy", found[name]) for name in ARRAYS if len(found[name].shape) == 1}
+    small = {name: archive.array(f"{name}.npy", header) for name, header in found.items() if len(header.shape) == 1}
     check_values(metadata, small)
     step = 2 if "next_frames" in found else 1
     with archive.open(STATES) as file:

@@ -67,12 +67,15 @@ def headers(archive: Archive) -> dict[str, Header]:
     found: dict[str, Header] = {}
     lengths: dict[str, int] = {}
     for member, name in members.items():
-        if member not in archive.names and name in OPTIONAL:
-            continue
+        if member not in archive.names:
+            if name in OPTIONAL:
+                continue
+            raise ValueError(f"it lacks '{member}'")
         dtype, entry, counted = ARRAYS[name]
         header = found[name] = archive.header(member)
         if header.dtype != np.dtype(dtype) or header.shape[1:] != entry or not header.shape:
-            raise ValueError(f"'{name}' is {header.shape} {header.dtype}; it must be (N, *{entry}) {dtype}")
+            expected = ", ".join(["N", *map(str, entry)])
+            raise ValueError(f"'{name}' is {header.shape} {header.dtype}; it must be ({expected}) {dtype}")
         length = lengths.setdefault(counted, header.shape[0])
         if header.shape[0] != length or length > MOST_FRAMES:
             most = length if length <= MOST_FRAMES else f"at most {MOST_FRAMES:,}"

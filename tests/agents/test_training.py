@@ -226,8 +226,8 @@ def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
         replace(SMALL, **change)  # type: ignore[arg-type]
 
 
-def test_the_trainer_needs_four_packages_only() -> None:
-    """It runs where nothing but torch, NumPy, procgen and safetensors is installed."""
+def test_the_trainer_needs_five_packages_only() -> None:
+    """It runs where nothing but torch, NumPy, procgen, safetensors and pydantic is installed."""
     program = """
 import sys
 class Missing:
