@@ -23,7 +23,7 @@ from agents.tensors import (
     opened,
     save_tensors,
 )
-from rollouts import documents
+from rollouts import sealing
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions, renderer_sha256
 
 FORMAT = "coinrun-agent-1"
@@ -97,7 +97,7 @@ def load_agent(path: str | Path, network: str | None = None) -> Agent:
     """
     with opened(path) as file:
         kind = _check_kind(file, network)
-        metadata = documents.fit(AGENT_SCHEMA, file.document)
+        metadata = sealing.fit(AGENT_SCHEMA, file.document)
         with torch.device("meta"):
             check_kinds(path, file.kinds, _expected(ActorCritic(kind, metadata.num_actions)), f"a '{kind}' network")
         weights = file.tensors()

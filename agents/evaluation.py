@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from rollouts.documents import Positive, Share, Whole
+from rollouts.sealing import Positive, Share, Whole
 
 
 @dataclass(frozen=True)

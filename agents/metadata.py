@@ -7,9 +7,9 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from agents.evaluation import Evaluation
 from agents.ppo import PPOConfig
-from rollouts import documents
-from rollouts.documents import Positive, Sha256, Whole
+from rollouts import sealing
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions
+from rollouts.sealing import Positive, Sha256, Whole
 
 Action = Annotated[int, Field(ge=0, lt=len(PROCGEN_ACTIONS))]
 Cost = Annotated[float, Field(ge=0)]
@@ -46,7 +46,7 @@ _TRAINING = TypeAdapter(Training)
 
 
 def _training(values: dict[str, Any]) -> dict[str, Any]:
-    documents.fit(_TRAINING, values, others=True)
+    sealing.fit(_TRAINING, values, others=True)
     return values
 
 

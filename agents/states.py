@@ -16,7 +16,7 @@ from agents.recipe import TrainConfig
 from agents.state_checks import PREFIX, check_state, environment, environment_states, weights_of
 from agents.tensors import CheckpointError, Damaged, opened, save_tensors
 from agents.trainer import Trainer
-from rollouts import documents
+from rollouts import sealing
 from rollouts.env import EnvOptions, renderer_sha256
 
 STATE_FORMAT = "coinrun-training-3"
@@ -106,7 +106,7 @@ def read_state(path: Path, trainer: Trainer) -> bool:
     normaliser.mean, normaliser.variance, normaliser.count = metadata["normaliser"]
     trainer.recent.extend((float(value), int(length)) for value, length in metadata["recent"])
     agent.curve = [(int(steps), float(value)) for steps, value in metadata["curve"]]
-    return documents.DIGEST in metadata
+    return sealing.DIGEST in metadata
 
 
 def check_same_run(path: Path, metadata: dict[str, Any], config: TrainConfig) -> None:
@@ -134,7 +134,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         found = file.document.get("format")
         if found != STATE_FORMAT:
             raise Damaged(f"{path} holds '{found}', not a training state ('{STATE_FORMAT}').")
-        documents.fit(STATE_SCHEMA, file.document)
+        sealing.fit(STATE_SCHEMA, file.document)
         return file.tensors(), file.document
 
 

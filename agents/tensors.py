@@ -12,10 +12,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from rollouts import documents
-from rollouts.documents import DocumentError, Part
+from rollouts import sealing
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
+from rollouts.sealing import Part, UnfitDocument
 
 DTYPES = {
     "F16": torch.float16,
@@ -51,9 +51,9 @@ class TensorFile:
     file: Any
 
     def tensors(self) -> dict[str, Tensor]:
-        """All tensors by name; raises `DocumentError` where they are not those that the digest was made of."""
+        """All tensors by name; raises `UnfitDocument` where they are not those that the digest was made of."""
         tensors = {name: self.file.get_tensor(name) for name in self.kinds}
-        documents.check_seal(self.document, _parts(tensors))
+        sealing.check_seal(self.document, _parts(tensors))
         return tensors
 
 
@@ -68,7 +68,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapp
     """Write a safetensors file atomically; `metadata` becomes one JSON string under the key `metadata`."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
-        text = documents.sealed(metadata, _parts(contiguous))
+        text = sealing.sealed(metadata, _parts(contiguous))
     except ValueError as error:
         raise CheckpointError(f"{path} cannot be written: its metadata is no JSON: {error}.") from error
     with atomic_path(path) as temporary:
@@ -86,11 +86,11 @@ def opened(path: str | Path) -> Iterator[TensorFile]:
         raise Damaged(f"There is no checkpoint at {path}.")
     try:
         with safe_open(path, framework="pt") as file:
-            document = documents.read((file.metadata() or {}).get("metadata", "null"))
+            document = sealing.read((file.metadata() or {}).get("metadata", "null"))
             yield TensorFile(path, document, {name: _kind(file, name) for name in file.keys()}, file)  # noqa: SIM118
     except CheckpointError:
         raise
-    except DocumentError as error:
+    except UnfitDocument as error:
         raise Damaged(f"{path} {error}") from error
     except (SafetensorError, OSError, ValueError, struct.error) as error:
         raise Damaged(f"{path} is not a complete safetensors file: {error}.") from error
@@ -100,7 +100,7 @@ def _kind(file: Any, name: str) -> Kind:
     described = file.get_slice(name)
     dtype = described.get_dtype()
     if dtype not in DTYPES:
-        raise DocumentError(f"has '{name}' in the number format {dtype}; it can be {', '.join(DTYPES)}.")
+        raise UnfitDocument(f"has '{name}' in the number format {dtype}; it can be {', '.join(DTYPES)}.")
     return DTYPES[dtype], tuple(described.get_shape())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rollouts import documents
+from rollouts import sealing
 from rollouts.archives import DAMAGED, METHOD, Archive, reading
 from rollouts.bank_content import (
     ARRAYS,
@@ -21,11 +21,11 @@ from rollouts.bank_content import (
     headers,
     read_states,
 )
-from rollouts.documents import Part
 from rollouts.env import EnvOptions, renderer_sha256
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
 from rollouts.parsers import PARSERS
+from rollouts.sealing import Part
 
 FORMAT = "coinrun-bank-1"
 LARGEST_METADATA = 2**20
@@ -95,13 +95,13 @@ def describe(options: EnvOptions) -> str:
 
 def sha256(bank: FrameBank) -> str:
     """The digest of everything in a bank, which its file has in its metadata."""
-    return documents.content_sha256(_metadata(bank), _parts(bank))
+    return sealing.content_sha256(_metadata(bank), _parts(bank))
 
 
 def save(path: str | Path, bank: FrameBank) -> None:
     """Write one compressed file, atomically."""
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", METHOD) as archive:
-        archive.writestr(METADATA, documents.sealed(_metadata(bank), _parts(bank)))
+        archive.writestr(METADATA, sealing.sealed(_metadata(bank), _parts(bank)))
         for name in ARRAYS:
             values = getattr(bank, name)
             if values is not None:
@@ -123,14 +123,14 @@ def load(path: str | Path, frames: int | None = None) -> FrameBank:
         raise BankError(f"There is no bank at {path}.")
     try:
         with reading(path) as archive:
-            document = documents.read(archive.read(METADATA, LARGEST_METADATA))
+            document = sealing.read(archive.read(METADATA, LARGEST_METADATA))
             if document.get("format") != FORMAT:
                 raise BankError(f"{path} holds '{document.get('format')}', not a bank ('{FORMAT}').")
-            bank = _read(archive, documents.fit(SCHEMA, document))
-        documents.check_seal(document, _parts(bank))
+            bank = _read(archive, sealing.fit(SCHEMA, document))
+        sealing.check_seal(document, _parts(bank))
     except BankError:
         raise
-    except documents.DocumentError as error:
+    except sealing.UnfitDocument as error:
         raise BankError(f"{path} {error}") from error
     except DAMAGED as error:
         raise BankError(f"{path} is not a complete bank: {' '.join(str(error).split()).rstrip('.')}.") from error

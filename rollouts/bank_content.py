@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
 from rollouts.archives import Archive, Header, take
-from rollouts.documents import Sha256, Whole
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions
 from rollouts.procgen_state import State, StateError
+from rollouts.sealing import Sha256, Whole
 
 FRAME = (64, 64, 3)
 MOST_FRAMES = 2**16

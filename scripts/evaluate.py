@@ -13,9 +13,9 @@ from agents.naming import agent_files
 from common.command import main, plain
 from common.progress import CONSOLE, track
 from common.values import cores, whole
-from rollouts.documents import without_digest
 from rollouts.errors import InputError
 from rollouts.locks import locked
+from rollouts.sealing import without_digest
 from scoring.draw.completion import completion_figure
 from scoring.draw.words import NONE, percent_with_interval
 

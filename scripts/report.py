@@ -14,8 +14,8 @@ from agents.naming import differences, named_agents
 from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.values import picked
-from rollouts.documents import without_digest
 from rollouts.errors import InputError
+from rollouts.sealing import without_digest
 from scoring.features.kinds import shown_kinds
 from scoring.pipeline import check
 from scoring.report.build import check_players, score_agents, write_report

@@ -12,7 +12,7 @@ from common.command import main, plain, run_folder
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked
-from rollouts.documents import without_digest
+from rollouts.sealing import without_digest
 from scoring.naming import score_folder
 from scoring.output import finished, write_score
 from scoring.pipeline import check

@@ -15,8 +15,8 @@ from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrai
 from agents.evaluation import Evaluation
 from agents.tensors import CheckpointError, save_tensors
 from flips import check_flips, flips, header_end, sample
-from rollouts.documents import without_digest
 from rollouts.env import EnvOptions
+from rollouts.sealing import without_digest
 
 
 def small(path: Path) -> Agent:

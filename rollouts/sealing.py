@@ -23,22 +23,22 @@ Part = tuple[str, tuple[int, ...], bytes | NDArray[Any]]
 """What a digest covers of an array beside its name: what its numbers are, its shape, its bytes."""
 
 
-class DocumentError(InputError):
+class UnfitDocument(InputError):
     """A document is no JSON, does not fit its schema or its digest; the message goes on after the file's name."""
 
 
 def read(text: str | bytes) -> dict[str, Any]:
     """The JSON object in a text, in which no key stands twice and every number is finite.
 
-    Raises `DocumentError` for anything else.
+    Raises `UnfitDocument` for anything else.
     """
     try:
         document = json.loads(text, object_pairs_hook=_unique)
         json.dumps(document, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        raise DocumentError(f"has metadata that cannot be read: {error}.") from error
+        raise UnfitDocument(f"has metadata that cannot be read: {error}.") from error
     if not isinstance(document, dict):
-        raise DocumentError("has no metadata of this project.")
+        raise UnfitDocument("has no metadata of this project.")
     return document
 
 
@@ -52,7 +52,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def fit(schema: TypeAdapter[T], document: Mapping[str, Any], others: bool = False) -> T:
     """The document as its schema has it: no value is converted, and no key is unknown unless there may be `others`.
 
-    Raises `DocumentError` naming the first key that does not fit.
+    Raises `UnfitDocument` naming the first key that does not fit.
     """
     try:
         return schema.validate_json(json.dumps(document), strict=True, extra="ignore" if others else "forbid")
@@ -60,7 +60,7 @@ def fit(schema: TypeAdapter[T], document: Mapping[str, Any], others: bool = Fals
         first = error.errors()[0]
         key, reason = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ").rstrip(".")
         found = f" is {first['input']!r:.60}" if isinstance(first["input"], str | int | float | None) else ""
-        raise DocumentError(f"has metadata that cannot be: {key}{found}: {reason}.") from error
+        raise UnfitDocument(f"has metadata that cannot be: {key}{found}: {reason}.") from error
 
 
 def content_sha256(document: Mapping[str, Any], parts: Mapping[str, Part]) -> str:
@@ -80,9 +80,9 @@ def sealed(document: Mapping[str, Any], parts: Mapping[str, Part]) -> str:
 
 
 def check_seal(document: Mapping[str, Any], parts: Mapping[str, Part]) -> None:
-    """Raises `DocumentError` where a document has a digest, and it is not that of this content."""
+    """Raises `UnfitDocument` where a document has a digest, and it is not that of this content."""
     if DIGEST in document and document[DIGEST] != content_sha256(document, parts):
-        raise DocumentError("is damaged: its content does not have the SHA-256 that was written with it.")
+        raise UnfitDocument("is damaged: its content does not have the SHA-256 that was written with it.")
 
 
 class Checked(Protocol):
