@@ -1,30 +1,32 @@
 """Agents on disk: safetensors whose metadata says everything needed to build, play and check the agent."""
 
 import hashlib
-import json
-import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from agents.evaluation import Evaluation
+from agents.metadata import AGENT_SCHEMA
 from agents.networks import NETWORKS, ActorCritic
-from rollouts.documents import to_json
+from agents.tensors import (
+    WEIGHTS,
+    CheckpointError,
+    Damaged,
+    Expected,
+    TensorFile,
+    check_kinds,
+    kinds_of,
+    opened,
+    save_tensors,
+)
+from rollouts import sealing
 from rollouts.env import PROCGEN_ACTIONS, EnvOptions, renderer_sha256
-from rollouts.errors import InputError
-from rollouts.files import atomic_path
 
 FORMAT = "coinrun-agent-1"
-
-
-class CheckpointError(InputError):
-    """A checkpoint is missing, damaged, or of another kind than expected."""
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Agent:
     `actions[a]` is the procgen action that logit a stands for. `steps` counts environment steps, `curve` holds
     (steps, mean return of the last 100 episodes) along training, `evaluation` what `agents.play.evaluate` measured.
     `training["reward_scale"]` is what rewards were multiplied by when the values were learnt last.
+    `checked` is false where its file is of before files had a digest, so that damage to it would not be noticed.
     """
 
     network: ActorCritic
@@ -45,6 +48,7 @@ class Agent:
     curve: list[tuple[int, float]] = field(default_factory=list)
     evaluation: dict[str, Evaluation] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    checked: bool = True
 
     def __post_init__(self) -> None:
         if len(self.actions) != self.network.num_actions:
@@ -74,32 +78,6 @@ class Agent:
         }
 
 
-def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write a safetensors file atomically; `metadata` becomes one JSON string under the key `metadata`."""
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with atomic_path(path) as temporary:
-        try:
-            save_file(contiguous, temporary, {"metadata": to_json(metadata)})
-        except SafetensorError as error:
-            raise CheckpointError(f"{path} cannot be written: {error}.") from error
-
-
-def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and metadata of a file that `save_tensors` wrote; raises `CheckpointError` for anything else."""
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint at {path}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("metadata", "null"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (SafetensorError, OSError, ValueError, struct.error) as error:
-        raise CheckpointError(f"{path} is not a complete safetensors file: {error}.") from error
-    if not isinstance(metadata, dict):
-        raise CheckpointError(f"{path} is a safetensors file without this project's metadata.")
-    return tensors, metadata
-
-
 def save_agent(path: str | Path, agent: Agent, half: bool = False) -> None:
     """Write the agent atomically; in `half` the space, with float16 weights that `halve` has made exact."""
     weights = agent.network.state_dict()
@@ -114,56 +92,61 @@ def halve(agent: Agent) -> None:
 
 
 def load_agent(path: str | Path, network: str | None = None) -> Agent:
-    """Read an agent, in evaluation mode on the CPU.
+    """Read an agent, in evaluation mode on the CPU. Its sizes are compared with the network's before any is allocated.
 
     Raises `CheckpointError` when the file is missing, damaged, not an agent, or not of the kind `network`.
     """
-    tensors, metadata = load_tensors(path)
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path} holds '{metadata.get('format')}', not an agent ('{FORMAT}').")
-    try:
-        kind = metadata["network"]
-        if network is not None and kind != network:
-            raise CheckpointError(f"{path} holds a '{kind}' network, not '{network}'.")
-        if kind not in NETWORKS:
-            raise CheckpointError(f"{path} holds a '{kind}' network; this version knows {', '.join(NETWORKS)}.")
-        agent = Agent(
-            network=ActorCritic(kind, metadata["num_actions"]),
-            options=EnvOptions(**metadata["options"]),
-            actions=tuple(metadata["actions"]),
-            seed=metadata["seed"],
-            steps=metadata["steps"],
-            renderer=metadata["renderer"],
-            curve=[(int(steps), float(value)) for steps, value in metadata["curve"]],
-            evaluation={levels: Evaluation.from_json(values) for levels, values in metadata["evaluation"].items()},
-            training=metadata["training"],
-        )
-    except (KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} has incomplete metadata: {error}.") from error
-    load_weights(agent.network, tensors, path)
+    with opened(path) as file:
+        kind = _check_kind(file, network)
+        metadata = sealing.fit(AGENT_SCHEMA, file.document)
+        with torch.device("meta"):
+            check_kinds(path, file.kinds, _expected(ActorCritic(kind, metadata.num_actions)), f"a '{kind}' network")
+        weights = file.tensors()
+    agent = Agent(
+        network=ActorCritic(kind, metadata.num_actions),
+        options=metadata.options,
+        actions=metadata.actions,
+        seed=metadata.seed,
+        steps=metadata.steps,
+        renderer=metadata.renderer,
+        curve=metadata.curve,
+        evaluation=metadata.evaluation,
+        training=metadata.training,
+        checked=metadata.sha256 is not None,
+    )
+    load_weights(agent.network, weights, path)
     agent.network.eval()
     return agent
 
 
-def load_weights(network: ActorCritic, tensors: Mapping[str, Tensor], path: str | Path) -> None:
-    """Copy weights into the network.
+def _check_kind(file: TensorFile, network: str | None) -> str:
+    """The name of the network whose weights a file holds; raises `CheckpointError` for one that was not asked for."""
+    path, found = file.path, file.document.get("format")
+    if found != FORMAT:
+        raise CheckpointError(f"{path} holds '{found}', not an agent ('{FORMAT}').")
+    kind = file.document.get("network")
+    if network is not None and kind != network:
+        raise CheckpointError(f"{path} holds a '{kind}' network, not '{network}'.")
+    if not isinstance(kind, str) or kind not in NETWORKS:
+        raise CheckpointError(f"{path} holds a '{kind}' network; this version knows {', '.join(NETWORKS)}.")
+    return kind
 
-    Raises `CheckpointError` naming the first tensor that is missing, of another shape, not finite, or superfluous.
-    """
-    wanted = network.state_dict()
-    for name, tensor in wanted.items():
-        if name not in tensors:
-            raise CheckpointError(f"{path} lacks the weights '{name}' of a '{network.kind}' network.")
-        if tensors[name].shape != tensor.shape:
-            raise CheckpointError(
-                f"{path}: '{name}' has shape {tuple(tensors[name].shape)}, "
-                f"a '{network.kind}' network needs {tuple(tensor.shape)}."
-            )
-        if not torch.isfinite(tensors[name]).all():
-            raise CheckpointError(f"{path}: the weights '{name}' are not all finite numbers.")
-    unknown = sorted(set(tensors) - set(wanted))
-    if unknown:
-        raise CheckpointError(f"{path} has weights '{unknown[0]}' that a '{network.kind}' network does not have.")
+
+def _expected(network: ActorCritic) -> dict[str, Expected]:
+    return {name: (WEIGHTS, tuple(weights.shape)) for name, weights in network.state_dict().items()}
+
+
+def check_weights(network: ActorCritic, tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Raises `Damaged` naming the first tensor that is missing, of another kind, not finite, or superfluous."""
+    check_kinds(path, kinds_of(tensors), _expected(network), f"a '{network.kind}' network")
+    for name, weights in network.state_dict().items():
+        if not torch.isfinite(tensors[name].to(weights.dtype)).all():
+            raise Damaged(f"{path}: the weights '{name}' are not all finite numbers.")
+
+
+def load_weights(network: ActorCritic, tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Copy weights into the network, after `check_weights`, whose error it raises."""
+    check_weights(network, tensors, path)
     network.load_state_dict(dict(tensors))
 
 

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.checkpoint import Agent, CheckpointError, halve, load_agent, save_agent
+from agents.checkpoint import Agent, halve, load_agent, save_agent
 from agents.ladder import Rung
 from agents.play import evaluate
 from agents.recipe import TrainConfig
 from agents.running import trained
 from agents.states import KEPT, PREVIOUS, STATE, lighten
+from agents.tensors import CheckpointError
+from rollouts.files import visible
 from rollouts.progress import Track, untracked
 
 
@@ -47,7 +49,7 @@ def measure(agent: Agent, rung: Rung, episodes: int, track: Track = untracked) -
 def tidy(rung: Rung) -> None:
     """Leave of a finished rung the agents along the way, in float16, and a light state where the training goes on."""
     run = rung.run
-    for path in run.glob("agent-*of*.safetensors"):
+    for path in visible(run, "agent-*of*.safetensors"):
         save_agent(path, load_agent(path), half=True)
     for name in (STATE, PREVIOUS, KEPT) if rung.last else (STATE, PREVIOUS):
         (run / name).unlink(missing_ok=True)

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from agents.checkpoint import Agent, CheckpointError, fingerprint, load_agent
+from agents.checkpoint import Agent, fingerprint, load_agent
 from agents.computation import COMPILED, frame_flops
 from agents.ppo import Learner, TrainingError
+from agents.tensors import CheckpointError, Damaged
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.game import Game
@@ -209,4 +210,7 @@ def check_same_imitation(
 def _read(path: str) -> Agent:
     if not Path(path).is_file():
         raise CheckpointError(f"There is no teacher at {path}; it is needed until its part of the training is over.")
-    return load_agent(path)
+    try:
+        return load_agent(path)
+    except Damaged as error:
+        raise CheckpointError(f"The teacher cannot be imitated: {error}") from error

@@ -1,31 +1,25 @@
 """How well an agent plays: completed levels, with an interval."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
+
+from rollouts.sealing import Positive, Share, Whole
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Completed levels of `episodes` played on [levels[0], levels[1]); the interval is Wilson's, 95 %."""
 
-    levels: tuple[int, int]
-    episodes: int
-    completed: float
-    interval: tuple[float, float]
+    levels: tuple[Whole, Whole]
+    episodes: Positive
+    completed: Share
+    interval: tuple[Share, Share]
     mean_return: float
     mean_length: float
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
-
-    @staticmethod
-    def from_json(values: Mapping[str, Any]) -> "Evaluation":
-        """What `to_json` gave, after a way through a file; raises `TypeError` or `KeyError` for anything else."""
-        pairs = {name: (values[name][0], values[name][1]) for name in ("levels", "interval")}
-        return Evaluation(**{**values, **pairs})
 
 
 def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:

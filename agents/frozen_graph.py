@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.checkpoint import CheckpointError
+from agents.tensors import CheckpointError
 
 MAX_BYTES = 2**28
 

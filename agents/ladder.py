@@ -7,12 +7,13 @@ from typing import Annotated
 
 from annotated_types import Interval
 
-from agents.checkpoint import CheckpointError, load_agent
+from agents.checkpoint import load_agent
 from agents.computation import choose
 from agents.distillation import DistillationConfig
 from agents.ppo import PPOConfig
 from agents.recipe import Milestones, TrainConfig
 from agents.states import STATE, check_same_run, going_on, latest, steps_so_far
+from agents.tensors import CheckpointError
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
 from rollouts.locks import InUse, locked

@@ -10,6 +10,7 @@ from agents.checkpoint import Agent, fingerprint, load_agent, untrained_agent
 from agents.play import check_outputs
 from rollouts.env import EnvOptions
 from rollouts.errors import InputError
+from rollouts.files import visible
 from rollouts.ranges import Seed, check
 
 AGENT = "agent.safetensors"
@@ -59,10 +60,10 @@ def agent_files(spec: str) -> list[str]:
         return [spec]
     if (folder / AGENT).exists():
         return [str(folder / AGENT)]
-    inside = [path for path in folder.glob("*.safetensors") if not path.name.startswith(".")]
+    inside = visible(folder, "*.safetensors")
     if any(path.name.startswith("state.") for path in inside):
         raise InputError(f"{spec} is a training that is not finished: no {AGENT} is in it.")
-    files = sorted(map(str, inside or folder.glob(f"*/{AGENT}")))
+    files = sorted(map(str, inside or visible(folder, f"*/{AGENT}")))
     if not files:
         raise InputError(f"{spec} is a folder without agents: no *.safetensors is in it, nor a finished training.")
     return files

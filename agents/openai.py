@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from agents.checkpoint import Agent, CheckpointError, load_weights
+from agents.checkpoint import Agent, load_weights
 from agents.frozen_graph import read_constants
 from agents.networks import ActorCritic
+from agents.tensors import CheckpointError
 from rollouts.env import EnvOptions
 
 ACTIONS = (4, 7, 1, 5, 8, 2, 3, 4, 4)

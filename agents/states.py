@@ -8,11 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.checkpoint import CheckpointError, load_tensors, load_weights, save_tensors
+from agents.checkpoint import load_weights
 from agents.distillation import check_same_imitation
+from agents.metadata import STATE_SCHEMA
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
+from agents.state_checks import PREFIX, check_state, environment, environment_states, weights_of
+from agents.tensors import CheckpointError, Damaged, opened, save_tensors
 from agents.trainer import Trainer
+from rollouts import sealing
 from rollouts.env import EnvOptions, renderer_sha256
 
 STATE_FORMAT = "coinrun-training-3"
@@ -29,7 +33,7 @@ Snapshot = tuple[dict[str, Tensor], dict[str, Any]]
 def snapshot(trainer: Trainer) -> Snapshot:
     """The state of a trainer between two steps; on a GPU all but the environments."""
     agent, normaliser = trainer.agent, trainer.normaliser
-    tensors = {f"network.{name}": value for name, value in agent.network.state_dict().items()}
+    tensors = {PREFIX + name: value for name, value in agent.network.state_dict().items()}
     names = [name for name, _ in agent.network.named_parameters()]
     for index, moments in trainer.learner.optimiser.state_dict()["state"].items():
         tensors |= {f"adam.{names[index]}.{key}": torch.as_tensor(value) for key, value in moments.items()}
@@ -40,7 +44,7 @@ def snapshot(trainer: Trainer) -> Snapshot:
         tensors["episode_lengths"] = torch.from_numpy(trainer.episode_lengths)
         states = [state for env in trainer.envs for state in env.callmethod("get_state")]
         for index, state in enumerate(states):
-            tensors[f"env.{index:05d}"] = torch.frombuffer(bytearray(state), dtype=torch.uint8)
+            tensors[environment(index)] = torch.frombuffer(bytearray(state), dtype=torch.uint8)
     metadata = {
         "format": STATE_FORMAT,
         "fixed": trainer.config.fixed(),
@@ -62,8 +66,10 @@ def write_state(path: Path, trainer: Trainer) -> None:
     save_tensors(path, *snapshot(trainer))
 
 
-def read_state(path: Path, trainer: Trainer) -> None:
-    """Put a trainer where `write_state` found one. All is read and checked before anything is changed.
+def read_state(path: Path, trainer: Trainer) -> bool:
+    """Put a trainer where `write_state` found one; returns whether the file has a digest.
+
+    All is read and checked before anything is changed.
 
     A state that was written on a GPU, or is read on one, goes on with new episodes. Raises `CheckpointError` for
     a damaged file, a run with other settings, or another build of the renderer.
@@ -78,10 +84,9 @@ def read_state(path: Path, trainer: Trainer) -> None:
     check_same_imitation(path, steps, imitated, trainer.config.distillation, asked)
     if imitated and trainer.config.distillation.steps > steps:
         trainer.distiller.check_teacher(path, imitated)
+    check_state(path, tensors, metadata["environments"], trainer)
     agent, normaliser = trainer.agent, trainer.normaliser
-    load_weights(
-        agent.network, {name[8:]: value for name, value in tensors.items() if name.startswith("network.")}, path
-    )
+    load_weights(agent.network, weights_of(tensors), path)
     optimiser = trainer.learner.optimiser.state_dict()
     optimiser["state"] = {
         index: _moments(tensors, name)
@@ -96,7 +101,7 @@ def read_state(path: Path, trainer: Trainer) -> None:
         agent.training["distillation"] = imitated
     if trainer.config.saves_environments and metadata["environments"]:
         trainer.generator.set_state(tensors["generator"])
-        states = [tensors[f"env.{index:05d}"].numpy().tobytes() for index in range(trainer.config.ppo.num_envs)]
+        states = environment_states(tensors, trainer.config.ppo.num_envs)
         for env, part in zip(trainer.envs, trainer.parts, strict=True):
             env.callmethod("set_state", states[part])
         normaliser.returns = tensors["normaliser.returns"].numpy().copy()
@@ -108,6 +113,7 @@ def read_state(path: Path, trainer: Trainer) -> None:
     agent.training["reward_scale"] = normaliser.scale
     trainer.recent.extend((float(value), int(length)) for value, length in metadata["recent"])
     agent.curve = [(int(steps), float(value)) for steps, value in metadata["curve"]]
+    return sealing.DIGEST in metadata
 
 
 def check_same_run(path: Path, metadata: dict[str, Any], config: TrainConfig) -> None:
@@ -130,10 +136,13 @@ def _moments(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    tensors, metadata = load_tensors(path)
-    if metadata.get("format") != STATE_FORMAT:
-        raise CheckpointError(f"{path} holds '{metadata.get('format')}', not a training state ('{STATE_FORMAT}').")
-    return tensors, metadata
+    """What a state's file holds, its metadata checked; raises `Damaged` for one that is damaged or no state."""
+    with opened(path) as file:
+        found = file.document.get("format")
+        if found != STATE_FORMAT:
+            raise Damaged(f"{path} holds '{found}', not a training state ('{STATE_FORMAT}').")
+        sealing.fit(STATE_SCHEMA, file.document)
+        return file.tensors(), file.document
 
 
 def save_state(state: Snapshot, folder: Path) -> None:
@@ -146,34 +155,31 @@ def save_state(state: Snapshot, folder: Path) -> None:
 
 
 def resume(trainer: Trainer, folder: Path, warn: Callable[[str], None]) -> None:
-    """Continue from the state in `folder`, or from the one before it where that is damaged; nothing without any.
+    """Continue from the state in `folder`, or from the one before it where that fails any check; nothing without any.
 
-    Raises `CheckpointError` when the state belongs to a run with other settings, or none can be read.
+    Raises `CheckpointError` when the state belongs to a run with other settings, or none is whole.
     """
     begun = (folder / STATE).exists() or (folder / PREVIOUS).exists()
     names = (STATE, PREVIOUS, KEPT) if begun else (KEPT,)
     states = [folder / name for name in names if name == STATE or (folder / name).exists()]
     for number, state in enumerate(states, start=1):
         try:
-            load_tensors(state)
-        except CheckpointError as error:
+            if not read_state(state, trainer):
+                warn(f"{state} was written before files had digests, so damage would not be noticed.")
+            return
+        except Damaged as error:
             if number == len(states):
                 raise
             warn(f"{error} Going on from {states[number]}.")
-        else:
-            read_state(state, trainer)
-            return
 
 
 def latest(folder: Path) -> dict[str, Any] | None:
     """What is written beside the tensors of the state that training will go on from, None without one."""
     for name in (STATE, PREVIOUS, KEPT):
         try:
-            metadata = load_tensors(folder / name)[1]
-        except CheckpointError:
+            return _read(folder / name)[1]
+        except Damaged:
             continue
-        if {"fixed", "steps"} <= metadata.keys():
-            return metadata
     return None
 
 
@@ -199,12 +205,12 @@ def lighten(source: Path, target: Path) -> None:
 
     The environments are left out, so a training goes on from it with new episodes, and so are Adam's first moments
     (averages over ten minibatches, which begin at 0 again); the second ones are rounded to bfloat16, three digits of
-    what scales each weight's step. Raises `CheckpointError` where `source` is no state.
+    what scales each weight's step. Raises `Damaged` where `source` is no state.
     """
     tensors, metadata = _read(source)
     light = {
         name: tensor.to(torch.bfloat16) if name.endswith(".exp_avg_sq") else tensor
         for name, tensor in tensors.items()
-        if name.startswith(("network.", "adam.")) and not name.endswith(".exp_avg")
+        if name.startswith((PREFIX, "adam.")) and not name.endswith(".exp_avg")
     }
     save_tensors(target, light, metadata | {"environments": False})

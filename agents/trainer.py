@@ -1,6 +1,6 @@
 """One training in memory: environments, rollouts, updates. It has no global state.
 
-It needs torch, NumPy and procgen only.
+It needs torch, NumPy, procgen, safetensors and pydantic only.
 """
 
 import time

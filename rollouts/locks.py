@@ -8,6 +8,7 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from rollouts.errors import InputError
+from rollouts.files import sweep
 
 FILE, SOFT_FILE = ".lock", ".lock.soft"
 NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
@@ -31,7 +32,8 @@ def locked(
     While another process holds it, raise `InUse`; or wait, where `waiting` is given, which is called once with a
     sentence. On a file system without locks a file stands for the lock, and `warn` is called with a sentence; one that
     a dead process of this machine left behind counts for nothing, one of another machine has to be deleted by hand.
-    Raises `InputError` when the folder cannot be written.
+    Old files that interrupted writes left in the folder are removed. Raises `InputError` when the folder cannot be
+    written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +49,7 @@ def locked(
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}.") from error
     try:
+        sweep(folder)
         yield folder
     finally:
         lock.release()

@@ -11,7 +11,7 @@ from rollouts.game import Game
 from rollouts.masks import Masks, Renderer, kind_masks
 from rollouts.procgen_state import State
 from rollouts.progress import Update, silent
-from rollouts.renderers import RENDERERS
+from rollouts.renderers import renderer_of
 from scoring.changes import Counterfactual, changed_frames, spread_out
 
 EVIDENCE = 1
@@ -87,11 +87,10 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
     """Render the bank's states again: masks, and frames without each class. `progress` is told of each frame.
 
     The kinds are those of `game`, by default all that any version of the score looks at.
-    Raises `BankError` when another build of the renderer drew the bank, `StateError` for a state it cannot read.
+    Raises `BankError` and `StateError` as `renderer_of` does.
     """
-    bank.check_renderer()
     game = game or bank.options.rules.widest
-    renderer = RENDERERS[game.name]()
+    renderer = renderer_of(bank)
     generator = np.random.default_rng(seed)
     followed = set(spread_out(np.array(_continued(bank, renderer), dtype=np.int64), bank.environment, generator))
     masks = np.zeros((len(bank), len(game.kinds), 64, 64), dtype=bool)
@@ -118,8 +117,7 @@ def gather(bank: FrameBank, seed: int = 0, progress: Update = silent, game: Game
 
 def masks_of(bank: FrameBank, game: Game, progress: Update = silent) -> BoolArray:
     """Masks (N, C, 64, 64) of the kinds of a game alone, as `gather` has them; it raises the same errors."""
-    bank.check_renderer()
-    renderer = RENDERERS[game.name]()
+    renderer = renderer_of(bank)
     masks = np.zeros((len(bank), len(game.kinds), 64, 64), dtype=bool)
     for i, data in enumerate(bank.states):
         state = renderer.parse(data)

@@ -16,6 +16,7 @@ from common.values import threads, whole
 from rollouts.errors import InputError
 from rollouts.locks import locked
 from rollouts.ranges import Episodes, Seed
+from rollouts.sealing import without_digest
 from scoring.draw.completion import completion_figure
 from scoring.draw.layouts import on_unseen_levels
 from scoring.draw.words import NONE, percent, percent_with_interval
@@ -65,6 +66,8 @@ def task(config: DictConfig) -> None:
         CONSOLE.print(table(rows))
         if layouts == "all" and (note := on_unseen_levels(agent.options for agent in agents.values())):
             CONSOLE.print(f"{note} layouts=new leaves these levels out.")
+        if unsure := without_digest(agents):
+            CONSOLE.print(unsure)
         CONSOLE.print(f"{output / FILE}: {rows[0].episodes:,} episodes of each, 95 % Wilson intervals, seed {seed}")
         if completion_figure(output / PICTURE, rows):
             CONSOLE.print(output / PICTURE)

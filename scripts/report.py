@@ -16,6 +16,7 @@ from common.progress import CONSOLE, track
 from common.values import picked
 from rollouts.bank import content_sha256
 from rollouts.errors import InputError
+from rollouts.sealing import without_digest
 from scoring.features.kinds import shown_kinds
 from scoring.identity import identity
 from scoring.pipeline import check
@@ -67,6 +68,8 @@ def task(config: DictConfig) -> None:
     with run_folder() as run:
         bank = obtain(bank_settings, agents, track, CONSOLE.print)
         check_players(bank, agents, bank_settings.bank)
+        if unsure := without_digest({**dict(agents), bank_settings.bank: bank}):
+            CONSOLE.print(unsure)
         played = obtain(bank_settings.trajectory, agents[:1], track, CONSOLE.print)
         made |= {
             "agents": {name: asdict(identity(agent, bank)) for name, agent in agents},

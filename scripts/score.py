@@ -12,6 +12,7 @@ from agents.naming import only_agent
 from common.progress import CONSOLE, track
 from common.stopping import FINISHED
 from common.values import picked
+from rollouts.sealing import without_digest
 from scoring.identity import identity
 from scoring.naming import score_folder
 from scoring.output import finished, write_score
@@ -38,6 +39,8 @@ def task(config: DictConfig) -> str | None:
     with run_folder() as run:
         bank = obtain(bank_settings, [(name, agent)], track, CONSOLE.print)
         bank.check_options(agent.options, name)
+        if unsure := without_digest({name: agent, bank_settings.bank: bank}):
+            CONSOLE.print(unsure)
         if finished(run, scoring, identity(agent, bank), CONSOLE.print):
             CONSOLE.print(f"{run} is finished; nothing to do.")
             return FINISHED

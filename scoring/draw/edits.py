@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from rollouts.bank import FrameBank
-from rollouts.renderers import RENDERERS
+from rollouts.renderers import renderer_of
 from scoring.changes import outline, pieces_moved
 from scoring.draw.charts import save
 
@@ -21,9 +21,8 @@ def edits_figure(path: Path, bank: FrameBank, seed: int = 0) -> None:
 
     The piece is outlined in all three. Raises `InputError` for a game without concepts.
     """
-    bank.check_renderer()
     game = bank.options.rules.with_concepts()
-    renderer, generator = RENDERERS[game.name](), np.random.default_rng(seed)
+    renderer, generator = renderer_of(bank), np.random.default_rng(seed)
     spread = np.unique(np.linspace(0, len(bank) - 1, SEEN).astype(int))
     views = {}
     for i in spread:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rollouts.bank import FrameBank
 from rollouts.masks import kind_masks
-from rollouts.renderers import RENDERERS
+from rollouts.renderers import renderer_of
 from scoring.draw.charts import save
 
 
@@ -19,9 +19,8 @@ def masks_figure(path: Path, bank: FrameBank, columns: int = 8) -> None:
 
     The frames are those that show the most kinds of objects, each of another environment.
     """
-    bank.check_renderer()
     game = bank.options.rules
-    renderer = RENDERERS[game.name]()
+    renderer = renderer_of(bank)
     spread = np.unique(np.linspace(0, len(bank) - 1, 96).astype(int))
     drawn = {int(i): renderer.masks(renderer.parse(bank.states[i])).drawn for i in spread}
     order = sorted(drawn, key=lambda i: (-int(drawn[i].any(axis=(1, 2)).sum()), i))
@@ -59,9 +58,8 @@ def concepts_figure(path: Path, bank: FrameBank, columns: int = 6) -> None:
 
     The frames are of different environments where there are. Raises `InputError` for a game without concepts.
     """
-    bank.check_renderer()
     game = bank.options.rules.with_concepts()
-    renderer = RENDERERS[game.name]()
+    renderer = renderer_of(bank)
     spread = np.unique(np.linspace(0, len(bank) - 1, 192).astype(int))
     masks = np.zeros((len(spread), len(game.kinds), 64, 64), dtype=bool)
     for number, i in enumerate(spread):

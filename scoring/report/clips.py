@@ -10,7 +10,7 @@ from rollouts.bank import FrameBank
 from rollouts.game import Game, Kind
 from rollouts.items import Item, items
 from rollouts.progress import Update, silent
-from rollouts.renderers import RENDERERS
+from rollouts.renderers import renderer_of
 from scoring.evidence import Evidence
 
 PART_BIT = 128
@@ -66,12 +66,10 @@ def labelled(visible: Sequence[Item], on_part: BoolArray) -> NDArray[np.uint8]:
 def trajectory(bank: FrameBank, progress: Update = silent, outlined: Sequence[Kind] = ()) -> Clip:
     """A bank's frames, each single object of them taken out in turn, and where the kinds `outlined` are.
 
-    These have a region in the frame. `progress` is told of each frame. Raises `BankError` when another build of the
-    renderer drew the bank.
+    These have a region in the frame. `progress` is told of each frame. Raises the errors of `renderer_of`.
     """
-    bank.check_renderer()
     game = bank.options.rules
-    renderer, part, removable = RENDERERS[game.name](), partial_kind(game), game.named("removable")
+    renderer, part, removable = renderer_of(bank), partial_kind(game), game.named("removable")
     regions = {kind.name: np.zeros((len(bank), 64, 64), dtype=bool) for kind in outlined}
     labels, kinds, removed, index, place = [], [], [], [], []
     for i, data in enumerate(bank.states):

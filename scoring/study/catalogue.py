@@ -7,7 +7,7 @@ from rich.table import Table
 
 from agents.checkpoint import Agent, load_agent
 from agents.ladder import Rung
-from rollouts.files import write_atomically
+from rollouts.files import visible, write_atomically
 from scoring.draw.layouts import on_unseen_levels
 from scoring.draw.markdown import table
 from scoring.draw.words import percent_with_interval
@@ -39,7 +39,9 @@ def _cell(rung: Rung) -> str:
 def write_catalogue(folder: Path) -> None:
     """README.md of a folder of finished agents, which may have a folder for each stage: a table of them."""
     heads = ("agent", "levels", "steps", "training levels", "unseen levels", "episodes of each", "command")
-    agents = [(path.relative_to(folder).with_suffix(""), load_agent(path)) for path in folder.rglob("*.safetensors")]
+    agents = [
+        (path.relative_to(folder).with_suffix(""), load_agent(path)) for path in visible(folder, "**/*.safetensors")
+    ]
     agents.sort(key=lambda one: (one[1].steps, one[1].seed, one[1].network.kind, one[1].options.num_levels))
     rows: list[list[str]] = []
     for name, agent in agents:

@@ -6,6 +6,7 @@ from pathlib import Path
 from agents.checkpoint import Agent, load_agent, untrained_agent
 from agents.play import check_outputs
 from rollouts.errors import InputError
+from rollouts.files import visible
 from scoring.study.table import group_name
 
 
@@ -17,7 +18,7 @@ def readable(folder: Path) -> tuple[dict[str, Agent], list[str]]:
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.")
     agents, unread = {}, []
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in visible(folder, "*.safetensors"):
         try:
             agent = load_agent(path)
             check_outputs(str(path), agent)
@@ -38,7 +39,7 @@ def checkpoints_along(folder: Path, agents: Mapping[str, Agent]) -> tuple[dict[s
     checkpoints: dict[str, list[Agent]] = {name: [] for name in agents}
     unread = []
     for name, agent in agents.items():
-        for path in (folder / name).glob("agent-*of*.safetensors"):
+        for path in visible(folder / name, "agent-*of*.safetensors"):
             try:
                 checkpoint = load_agent(path)
             except InputError as error:

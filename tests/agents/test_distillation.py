@@ -9,16 +9,7 @@ import pytest
 import torch
 from scipy.special import rel_entr, softmax
 
-from agents.checkpoint import (
-    Agent,
-    CheckpointError,
-    fingerprint,
-    load_agent,
-    load_tensors,
-    save_agent,
-    save_tensors,
-    untrained_agent,
-)
+from agents.checkpoint import Agent, fingerprint, load_agent, save_agent, untrained_agent
 from agents.computation import Computation
 from agents.distillation import DistillationConfig, Distiller, action_map, imitation_losses
 from agents.openai import ACTIONS as PUBLISHED_ACTIONS
@@ -26,6 +17,7 @@ from agents.openai import import_agent
 from agents.ppo import Learner, PPOConfig
 from agents.recipe import TrainConfig
 from agents.states import STATE, read_state, write_state
+from agents.tensors import CheckpointError, load_tensors, save_tensors
 from agents.trainer import Trainer
 from agents.training import train
 from rollouts.coinrun.table import COINRUN

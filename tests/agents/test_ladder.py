@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.checkpoint import Agent, CheckpointError, load_agent, load_tensors, save_agent, untrained_agent
+from agents.checkpoint import Agent, load_agent, save_agent, untrained_agent
 from agents.climbing import climb
 from agents.computation import Computation
 from agents.distillation import DistillationConfig
@@ -14,6 +14,7 @@ from agents.ladder import Incomplete, Ladder, check_complete, check_ready, missi
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from agents.states import KEPT, STATE, write_state
+from agents.tensors import CheckpointError, load_tensors
 from agents.trainer import Trainer
 from agents.training import train
 from rollouts.errors import InputError

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.types_pb2 import DT_FLOAT
 
-from agents.checkpoint import CheckpointError, fingerprint, load_agent, save_agent
+from agents.checkpoint import fingerprint, load_agent, save_agent
 from agents.openai import import_agent, read_joblib
+from agents.tensors import CheckpointError
 
 CLIPS = ("bug_coin", "bug_saw", "failure_down", "failure_obscured", "failure_offscreen", "failure_wait")
 FILES = ("coinrun.jd", "coinrun.model.pb")

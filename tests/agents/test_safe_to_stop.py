@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from agents.checkpoint import CheckpointError, load_agent
+from agents.checkpoint import load_agent
 from agents.computation import Computation
 from agents.ppo import TrainingError
 from agents.recipe import TrainConfig
 from agents.states import PREVIOUS, STATE, read_state, save_state, snapshot
+from agents.tensors import CheckpointError
 from agents.trainer import Trainer
 from agents.training import train
 from rollouts.errors import InputError
@@ -114,7 +115,7 @@ def test_a_full_disk_leaves_the_last_state(tmp_path: Path, monkeypatch: pytest.M
         target.write_bytes(before[:1000])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("agents.checkpoint.save_file", full)
+    monkeypatch.setattr("agents.tensors.save_file", full)
     with pytest.raises(InputError, match="No space left on device"):
         save_state(snapshot(trainer), tmp_path)
     assert (tmp_path / STATE).read_bytes() == before

@@ -11,13 +11,14 @@ import pytest
 import torch
 
 import agents.training
-from agents.checkpoint import CheckpointError, load_agent, save_agent
+from agents.checkpoint import load_agent, save_agent
 from agents.computation import Computation
 from agents.naming import AGENT
 from agents.ppo import PPOConfig, RewardNormaliser
 from agents.recipe import TrainConfig
 from agents.running import carry_on, finished
 from agents.states import STATE, going_on, lighten, read_state, write_state
+from agents.tensors import CheckpointError
 from agents.trainer import Progress, Trainer
 from agents.training import milestone_path, train
 from rollouts.coinrun.state import parse, serialize
@@ -293,8 +294,8 @@ def test_settings_that_cannot_be_are_refused(change: dict[str, object]) -> None:
         replace(SMALL, **change)  # type: ignore[arg-type]
 
 
-def test_the_trainer_needs_four_packages_only() -> None:
-    """It runs where nothing but torch, NumPy, procgen and safetensors is installed."""
+def test_the_trainer_needs_five_packages_only() -> None:
+    """It runs where nothing but torch, NumPy, procgen, safetensors and pydantic is installed."""
     program = """
 import sys
 class Missing:

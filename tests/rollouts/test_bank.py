@@ -110,7 +110,7 @@ def test_bad_banks_are_refused(bank: FrameBank, tmp_path: Path) -> None:
         path.write_bytes(whole[:keep])
         with pytest.raises(BankError, match="not a complete bank"):
             load(path)
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("metadata.json", '{"format": "something-else"}')
     with pytest.raises(BankError, match="holds 'something-else', not a bank"):
         load(path)

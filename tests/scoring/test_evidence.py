@@ -12,7 +12,7 @@ from rollouts.collecting import SPREAD
 from rollouts.errors import InputError
 from rollouts.masks import dilate
 from scoring.changes import move_silhouette, spread_out
-from scoring.evidence import Evidence, gather
+from scoring.evidence import Evidence, gather, masks_of
 from scoring.explain.geometry import average_over_cells
 from scoring.features.channels import Channels
 from scoring.subject import explain
@@ -187,3 +187,9 @@ def test_a_bank_of_another_renderer_is_refused(bank: FrameBank) -> None:
     with pytest.raises(BankError, match="drawn by renderer 000000000000"):
         gather(replace(bank, renderer="0" * 64))
     assert SPREAD.frames == 512
+
+
+def test_frames_in_another_order_than_their_states_are_refused_before_any_mask(bank: FrameBank) -> None:
+    for gathering in (gather, lambda bank: masks_of(bank, COINRUN)):
+        with pytest.raises(BankError, match="The bank's frame 0 is not what its state shows"):
+            gathering(replace(bank, frames=bank.frames[::-1]))

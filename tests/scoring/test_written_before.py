@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agents.checkpoint import CheckpointError, load_agent
+from agents.checkpoint import load_agent
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from agents.states import STATE, read_state
+from agents.tensors import CheckpointError
 from agents.trainer import Trainer
 from agents.training import train
 from rollouts.bank import load

@@ -14,13 +14,14 @@ import collect
 import score
 import train
 from agents.banks import BankSettings
-from agents.checkpoint import load_agent, load_tensors, save_agent, untrained_agent
+from agents.checkpoint import load_agent, save_agent, untrained_agent
 from agents.computation import Computation, choose, computes_bfloat16
 from agents.distillation import DistillationConfig
 from agents.naming import differences
 from agents.ppo import PPOConfig
 from agents.recipe import TrainConfig
 from agents.states import STATE
+from agents.tensors import load_tensors
 from commands import ROOT, SCRIPTS, configuration, namesakes, refused, run
 from common.values import build, picked
 from rollouts.env import EnvOptions

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from agents.checkpoint import save_agent, save_tensors, untrained_agent
+from agents.checkpoint import save_agent, untrained_agent
 from agents.completion import read
+from agents.tensors import save_tensors
 from commands import refused, run
 from rollouts.env import EnvOptions
 

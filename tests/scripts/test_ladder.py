@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import ladder
-from agents.checkpoint import fingerprint, load_agent, load_tensors, save_agent, untrained_agent
+from agents.checkpoint import fingerprint, load_agent, save_agent, untrained_agent
 from agents.ladder import Rung
+from agents.tensors import load_tensors
 from commands import configuration, refused, run
 from rollouts.env import EnvOptions
 

@@ -15,9 +15,10 @@ import pytest
 import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from agents.checkpoint import load_agent, load_tensors, save_agent, save_tensors, untrained_agent
+from agents.checkpoint import load_agent, save_agent, untrained_agent
 from agents.naming import agent_files, named_agents
 from agents.states import STATE
+from agents.tensors import load_tensors, save_tensors
 from commands import ROOT, namesakes, refused, run
 from common.cores import cores, keep_to_cores
 from common.joblib_worker import gpu_names
