@@ -10,7 +10,7 @@ from agents.editing import reader
 from agents.play import division
 from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
-from rollouts.ranges import CountOrNone, Episodes, check_ranges
+from rollouts.ranges import Episodes, check_ranges
 from scoring.features.kinds import kind_named, shown_kinds
 from scoring.naming import score_folder
 from scoring.pipeline import check
@@ -28,7 +28,7 @@ class EditConfig:
 
     score: ScoreConfig
     bank: BankSettings
-    feature: CountOrNone | None = None
+    feature: int | None = None
     episodes: Episodes = EPISODES
 
     def __post_init__(self) -> None:
