@@ -11,7 +11,7 @@ from agents.play import division
 from rollouts.bank import FrameBank, content_sha256
 from rollouts.env import renderer_sha256
 from rollouts.errors import InputError
-from rollouts.ranges import CountOrNone, Episodes, check_ranges
+from rollouts.ranges import Episodes, check_ranges
 from scoring.features.kinds import kind_named, shown_kinds
 from scoring.identity import CODE
 from scoring.naming import score_folder
@@ -30,7 +30,7 @@ class EditConfig:
 
     score: ScoreConfig
     bank: BankSettings
-    feature: CountOrNone | None = None
+    feature: int | None = None
     episodes: Episodes = EPISODES
 
     def __post_init__(self) -> None:
