@@ -121,4 +121,4 @@ def test_a_folder_is_a_function_of_the_settings(agent: Path, tmp_path: Path) -> 
         path.write_text(str(path))
     assert len({report.folder(config | change) for change in changes}) == len(changes)
     assert report.folder(config | {"layer": "2b"}) == report.folder(config)
-    assert report.folder(config | {"output": tmp_path}) == str(tmp_path)
+    assert report.folder(config | {"output": tmp_path / "mine"}) == str(tmp_path / "mine")
