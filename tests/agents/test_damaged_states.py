@@ -86,10 +86,10 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_flipped_bit_of_the_header_is_refused_or_changes_nothing(folder: Path) -> None:
+def test_many_flipped_bits_are_refused_or_change_nothing(folder: Path) -> None:
     path = folder / STATE
     end = header_end(path)
-    check_bits(path, [*range(8 * end), *sample(end, path.stat().st_size, 2000)])
+    check_bits(path, sample(0, end, 5000) + sample(end, path.stat().st_size, 1000))
 
 
 def test_with_a_flipped_bit_the_state_before_goes_on(folder: Path) -> None:
