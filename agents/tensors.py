@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rollouts import sealing
+from rollouts.documents import DocumentError
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
 from rollouts.sealing import Part, UnfitDocument
@@ -69,8 +70,8 @@ def save_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Mapp
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     try:
         text = sealing.sealed(metadata, _parts(contiguous))
-    except ValueError as error:
-        raise CheckpointError(f"{path} cannot be written: its metadata is no JSON: {error}.") from error
+    except DocumentError as error:
+        raise CheckpointError(f"{path} cannot be written: {error}") from error
     with atomic_path(path) as temporary:
         try:
             save_file(contiguous, temporary, {"metadata": text})

@@ -64,5 +64,5 @@ def numbers(entities: Fields) -> NDArray[np.float64]:
 
 def out_of_range(name: str, value: float, allowed: Range) -> StateError:
     low, high = allowed
-    expected = f"{low:g}" if low == high else f"between {low:g} and {high:g}"
-    return StateError(f"{name} is {value:g}; it must be {expected}.")
+    expected = f"{low:.10g}" if low == high else f"between {low:.10g} and {high:.10g}"
+    return StateError(f"{name} is {value:.10g}; it must be {expected}.")

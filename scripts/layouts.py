@@ -1,8 +1,10 @@
-"""How many unseen levels begin as one that was trained on: python scripts/layouts.py training=[200,1000,3000]"""
+"""How many unseen levels begin as one that was trained on: python scripts/layouts.py 'training=[200,1000,3000]'"""
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Interval
 from omegaconf import DictConfig
 
 from common.command import main, plain
@@ -13,9 +15,11 @@ from rollouts.env import FIRST_UNSEEN_LEVEL, LAST_LEVEL, EnvOptions
 from rollouts.errors import InputError
 from rollouts.files import write_atomically
 from rollouts.layouts import MOST_LEVELS, level_hashes, shares
+from rollouts.ranges import Seed
 from scoring.draw.markdown import table
 from scoring.draw.words import percent_with_interval
 
+Levels = Annotated[int, Interval(ge=1, le=MOST_LEVELS)]
 HEADS = ("mode", "training levels", "unseen levels of a known layout", "layout and themes known")
 
 
@@ -35,15 +39,10 @@ def rows(mode: str, training: list[int], unseen: int, seed: int) -> list[tuple[s
 def task(config: DictConfig) -> None:
     values = plain(config)
     modes: tuple[str, ...] = convert(values["modes"], tuple[str, ...], "modes")
-    training = sorted(convert(values["training"], tuple[int, ...], "training"))
-    unseen, seed = whole(values["unseen"], "unseen"), whole(values["seed"], "seed")
+    training = sorted(convert(values["training"], tuple[Levels, ...], "training"))
+    unseen, seed = whole(values["unseen"], "unseen", Levels), whole(values["seed"], "seed", Seed)
     if not training or not modes:
         raise InputError("modes and training must have an entry at least.")
-    for name, count in [("training", count) for count in training] + [("unseen", unseen)]:
-        if not 1 <= count <= MOST_LEVELS:
-            raise InputError(f"{name} has {count:,} levels; it must be between 1 and {MOST_LEVELS:,}.")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; it must not be negative.")
     for mode in modes:
         EnvOptions(mode)
     text = table(HEADS, [row for mode in modes for row in rows(mode, training, unseen, seed)])

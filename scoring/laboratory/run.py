@@ -5,15 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
+from annotated_types import Interval
 
 from agents.checkpoint import Agent, fingerprint
 from rollouts.bank import FrameBank, content_sha256
 from rollouts.errors import InputError
 from rollouts.files import atomic_path
 from rollouts.progress import Track, silent, untracked
+from rollouts.ranges import Seed, check_ranges
 from scoring.explain.base import Maps, target_output
 from scoring.explain.pixels.base import function_of
 from scoring.explain.pixels.methods import ALL, Listed, methods_named
@@ -36,8 +39,11 @@ class LaboratoryConfig:
     methods: tuple[str, ...] = (ALL,)
     tests: tuple[str, ...] = (ALL,)
     targets: tuple[str, ...] = ("value",)
-    scenes: int = 128
-    seed: int = 0
+    scenes: Annotated[int, Interval(ge=2, le=1_000_000)] = 128
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
 
 def check(agent: Agent, config: LaboratoryConfig) -> tuple[dict[str, Listed], dict[str, Test]]:

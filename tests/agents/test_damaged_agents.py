@@ -98,7 +98,7 @@ def test_files_without_a_digest_are_read_and_told(tmp_path: Path) -> None:
         ({"evaluation": {"unseen": {"completed": 1.5}}}, "completed is 1.5: Input should be less than or equal to 1"),
         ({"options": asdict(EnvOptions()) | {"paint_velocity": "no"}}, "options.paint_velocity is 'no': Input should"),
         ({"options": asdict(EnvOptions()) | {"num_levels": 1.5}}, "options.num_levels is 1.5: Input should"),
-        ({"options": asdict(EnvOptions()) | {"num_levels": -1}}, "options: num_levels is -1; it must be positive"),
+        ({"options": asdict(EnvOptions()) | {"num_levels": -1}}, "options.num_levels is -1"),
         ({"options": asdict(EnvOptions()) | {"colour": 1}}, "options.colour is 1: Unexpected keyword argument"),
         ({"curve": [[1]]}, "curve.0.1: Field required"),
         ({"curve": [["a", "b"]]}, "curve.0.0 is 'a': Input should be a valid integer"),
@@ -192,6 +192,6 @@ def test_weights_that_float32_cannot_hold_are_refused(tmp_path: Path) -> None:
 def test_metadata_that_is_no_json_is_not_written(tmp_path: Path) -> None:
     agent = small(tmp_path / "agent.safetensors")
     agent.curve = [(1, float("nan"))]
-    with pytest.raises(CheckpointError, match=r"cannot be written: its metadata is no JSON: Out of range float"):
+    with pytest.raises(CheckpointError, match=r"cannot be written: curve\.0\.1 is no finite number"):
         save_agent(tmp_path / "agent.safetensors", agent)
     assert load_agent(tmp_path / "agent.safetensors").curve == [(16384, 2.5), (32768, 4.0)]

@@ -124,7 +124,7 @@ def test_a_sentence_shows_how_to_write_what_would_be_interpolated(tmp_path: Path
     assert sentence.endswith(
         r"in the name of a file that is still to be written, ${ is written \${ within single quotes."
     )
-    done = run("curves", f"agents={ROOT}/zoo/compact-hard-all.safetensors", r"output=\${x} (ü).png", cwd=tmp_path)
+    done = run("curves", f"agents={ROOT}/zoo/compact-hard-all.safetensors", r"output='\${x} (ü).png'", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["${x} (ü).png"]
 

@@ -124,7 +124,6 @@ def test_an_empty_sweep_is_an_error(tmp_path: Path) -> None:
         (("train", "run.evaluation_episodes=0,8", "hydra/launcher=joblib"), "run.evaluation_episodes"),
         (("score", "agent=untrained:compact:0", "env_threads=1,2"), "env_threads"),
         (("collect", "agent=untrained:compact:0", "env_threads=1,2"), "env_threads"),
-        (("score", "agent=untrained:compact:0", "bank=a/one.zip,b/one.zip"), "bank"),
         (("report", "agent=untrained:compact:0,untrained:compact:1", "output=mine"), "agent"),
         (("video", "agent=untrained:compact:0", "output=a.mp4", "first=0,9", "rate=5,9"), "rate"),
         (("benchmark", "rounds=1,3"), "rounds"),
