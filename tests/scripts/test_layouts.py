@@ -21,7 +21,7 @@ def test_a_table_is_printed_and_written(tmp_path: Path) -> None:
 def test_bad_input_is_answered_with_one_sentence(tmp_path: Path) -> None:
     for argument, sentence in (
         ("training=[0]", "training is 0; it must be from 1 to 1,000,000."),
-        ("seed=-1", "seed is -1; it must not be negative."),
+        ("seed=-1", "seed is -1; it must be from 0 to 2,000,000,000."),
         ("modes=[medium]", "distribution_mode is 'medium'; CoinRun has 'hard' and 'easy'."),
     ):
         assert sentence in refused("layouts", argument, cwd=tmp_path)
