@@ -64,11 +64,5 @@ def numbers(entities: Fields) -> NDArray[np.float64]:
 
 def out_of_range(name: str, value: float, allowed: Range) -> StateError:
     low, high = allowed
-    expected = _word(low) if low == high else f"between {_word(low)} and {_word(high)}"
-    return StateError(f"{name} is {_word(value)}; it must be {expected}.")
-
-
-def _word(value: float) -> str:
-    """A number in six digits; a whole one that these do not hold in all its digits."""
-    short = f"{value:g}"
-    return short if float(short) == value or value % 1 else f"{value:.0f}"
+    expected = f"{low:.10g}" if low == high else f"between {low:g} and {high:g}"
+    return StateError(f"{name} is {value:g}; it must be {expected}.")

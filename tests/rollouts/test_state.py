@@ -176,7 +176,7 @@ def test_what_moves_something_has_a_range() -> None:
         ("entities", "vy", 0.1, saw, "vy of a saw is 0.1; it must be 0."),
         ("entities", "friction", 1e6, enemy, "friction of an enemy is 1e+06; it must be between 0 and 1."),
         ("entities", "smart_step", 1, saw, "smart_step of a saw is 1; it must be 0."),
-        ("entities", "expire_time", 9, enemy, "expire_time of an enemy is 9; it must be between -2147483648 and 0."),
+        ("entities", "expire_time", 9, enemy, "expire_time of an enemy is 9; it must be between -2.14748e+09 and 0."),
         ("entities", "life_time", 9, trail, "life_time of a trail is 9; it must be between 0 and 8."),
         ("entities", "vrot", np.nan, 0, "vrot of the player is nan; it must be 0."),
         ("world", "mixrate", 1e4, ..., "mixrate is 10000; it must be between 0 and 1."),
