@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from flips import check_flips, flips, sample
-from rollouts.bank import BankError, FrameBank, load, save, sha256
+from rollouts.bank import BankError, FrameBank, content_sha256, load, save
 from rollouts.collecting import BankPlan, collect
 from rollouts.env import EnvOptions
 from rollouts.renderers import renderer_of
@@ -45,7 +45,7 @@ def path(bank: FrameBank, tmp_path: Path) -> Path:
 
 def read(path: Path) -> tuple[str, bool]:
     bank = load(path)
-    return sha256(bank), bank.checked
+    return content_sha256(bank), bank.checked
 
 
 def test_a_flipped_bit_is_refused_or_changes_nothing(path: Path) -> None:
