@@ -13,7 +13,7 @@ from rollouts.items import Item, items
 from rollouts.masks import kind_masks
 from rollouts.procgen_state import State
 from rollouts.progress import Update, silent
-from rollouts.renderers import RENDERERS
+from rollouts.renderers import renderer_of
 
 Frames = NDArray[np.uint8]
 
@@ -47,16 +47,15 @@ def scenes_of(bank: FrameBank, count: int, progress: Update = silent) -> Scenes:
     """The first frames of each environment of a bank, `count` in all, as equal a number from each as there are.
 
     `progress` is told of each frame. Raises `InputError` for more frames than the bank has, or fewer than two
-    environments, and as `FrameBank.check_renderer` does.
+    environments, and as `renderer_of` does.
     """
-    bank.check_renderer()
     environments = len(np.unique(bank.environment))
     if environments < 2:
         raise InputError("The bank is of one environment; intervals need two at least.")
     if not 0 < count <= len(bank):
         raise InputError(f"frames is {count}; the bank has 1 to {len(bank)}.")
     rules, game = bank.options.rules, bank.options.rules.widest
-    renderer = RENDERERS[game.name]()
+    renderer = renderer_of(bank)
     order = np.lexsort((bank.environment, _rank(bank.environment)))[:count]
     chosen = np.sort(order)
     states: list[State] = []

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from rollouts.errors import InputError
-from scoring.explain.pixels.methods import ALL
+from scoring.explain.pixels.methods import entries_named
 from scoring.laboratory.base import Test
 from scoring.laboratory.claims import claims
 from scoring.laboratory.deletion import deletion
@@ -25,9 +24,5 @@ TESTS: Mapping[str, Test] = {
 
 
 def named_tests(names: Sequence[str]) -> dict[str, Test]:
-    """The tests of these names, or of `all`, in the table's order; raises `InputError` for one that is not there."""
-    asked = list(TESTS) if tuple(names) == (ALL,) else list(names)
-    for name in asked:
-        if name not in TESTS:
-            raise InputError(f"tests has '{name}'; it can have {', '.join(TESTS)}, or be all.")
-    return {name: test for name, test in TESTS.items() if name in asked}
+    """The tests of these names; raises `InputError` as `entries_named` does."""
+    return entries_named(TESTS, names, "tests")

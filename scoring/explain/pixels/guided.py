@@ -53,7 +53,7 @@ class _Rectifier(nn.Module):
 
 def guided_backprop(agent: Agent, scenes: Scenes, target: str, seed: int, progress: Update) -> Maps:
     """The gradient without what is negative at any ReLU on its way back; all other modules are passed as usual."""
-    function = with_rule(agent.network, target, _Guided)
+    function = guided(agent.network, target)
     return in_batches(scenes.frames, lambda x, place: gradient_of(function, x).sum(dim=1), progress)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from rollouts.errors import InputError
 from scoring.explain.pixels.base import PixelMethod
@@ -14,6 +15,8 @@ from scoring.explain.pixels.integrated import from_black, from_blurred, from_mea
 from scoring.explain.pixels.objects import lime, removal, shapley
 from scoring.explain.pixels.occlusion import occlusion
 from scoring.explain.pixels.region import minimal_region
+
+Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,14 @@ ALL = "all"
 
 
 def methods_named(names: Sequence[str]) -> dict[str, Listed]:
-    """The methods of these names, or of `all`, in the table's order; raises `InputError` for one that is not there."""
-    asked = list(PIXEL_METHODS) if tuple(names) == (ALL,) else list(names)
+    """The methods of these names, as `entries_named` has them."""
+    return entries_named(PIXEL_METHODS, names, "methods")
+
+
+def entries_named(table: Mapping[str, Entry], names: Sequence[str], key: str) -> dict[str, Entry]:
+    """A table's entries of these names, or of `all`, in its order; raises `InputError` for one that is not there."""
+    asked = list(table) if tuple(names) == (ALL,) else list(names)
     for name in asked:
-        if name not in PIXEL_METHODS:
-            raise InputError(f"methods has '{name}'; it can have {', '.join(PIXEL_METHODS)}, or be all.")
-    return {name: method for name, method in PIXEL_METHODS.items() if name in asked}
+        if name not in table:
+            raise InputError(f"{key} has '{name}'; it can have {', '.join(table)}, or be all.")
+    return {name: entry for name, entry in table.items() if name in asked}

@@ -89,7 +89,7 @@ def shapley_values(game: Game, objects: int, seed: int, exact: int = EXACT, orde
         return np.empty(0)
     if objects > exact:
         return _sampled(game, objects, np.random.default_rng(seed), orders)
-    coalitions = np.array([[number >> k & 1 for k in range(objects)] for number in range(2**objects)], dtype=bool)
+    coalitions = _all_coalitions(objects)
     values, sizes = game(coalitions), coalitions.sum(axis=1)
     shares = np.empty(objects)
     for k in range(objects):
@@ -97,6 +97,11 @@ def shapley_values(game: Game, objects: int, seed: int, exact: int = EXACT, orde
         weights = np.array([1 / (objects * comb(objects - 1, int(size))) for size in sizes[without]])
         shares[k] = (weights * (values[without | 1 << k] - values[without])).sum()
     return shares
+
+
+def _all_coalitions(objects: int) -> NDArray[np.bool_]:
+    """(2 ** objects, objects): in row n, object k is there where bit k of n is set."""
+    return np.array([[number >> k & 1 for k in range(objects)] for number in range(2**objects)], dtype=bool)
 
 
 def _sampled(game: Game, objects: int, generator: np.random.Generator, orders: int) -> FloatArray:
@@ -120,7 +125,7 @@ def lime_weights(game: Game, objects: int, seed: int, samples: int = LIME_SAMPLE
     if objects == 0:
         return np.empty(0)
     if 2**objects <= samples:
-        coalitions = np.array([[number >> k & 1 for k in range(objects)] for number in range(2**objects)], dtype=bool)
+        coalitions = _all_coalitions(objects)
     else:
         first = np.ones((objects + 1, objects), dtype=bool)
         first[np.arange(1, objects + 1), np.arange(objects)] = False
